@@ -1,0 +1,34 @@
+package accounts
+
+import "github.com/aegisrunner/account-settings/fault"
+
+// Errors of this package. Rejected input is a [fault.Fields].
+var (
+	// ErrUserNotFound: nobody has this identifier, address or picture.
+	ErrUserNotFound = fault.New(fault.NotFound, "not_found", "accounts: person not found")
+
+	// ErrEmailTaken: the address belongs to somebody or is reserved. It is only
+	// ever told to who has proven to hold the address.
+	ErrEmailTaken = fault.New(fault.Conflict, "email_taken", "accounts: address is taken")
+
+	// ErrLinkGone: unknown, spent, expired or superseded; one answer for all.
+	ErrLinkGone = fault.New(fault.Gone, "link_gone", "accounts: link is gone")
+
+	// ErrNoEmailChange: no request to change the address is pending.
+	ErrNoEmailChange = fault.New(fault.NotFound, "not_found", "accounts: no pending address change")
+
+	// ErrNoBlob: nothing is stored under this name.
+	ErrNoBlob = fault.New(fault.NotFound, "not_found", "accounts: no such blob")
+
+	// ErrPictureTooLarge: over 5 MiB, or over 25 megapixels by its header.
+	ErrPictureTooLarge = fault.New(fault.TooLarge, "too_large", "accounts: picture is too large")
+
+	// ErrPictureType: neither PNG, JPEG, WebP nor GIF.
+	ErrPictureType = fault.New(fault.Unsupported, "unsupported_media_type", "accounts: picture is not PNG, JPEG, WebP or GIF")
+
+	// ErrBusy: every slot for decoding pictures is taken. Wrapped in a [fault.Retry].
+	ErrBusy = fault.New(fault.Unavailable, "overloaded", "accounts: too many pictures at once")
+
+	// ErrRateLimited: too many requests. Wrapped in a [fault.Retry].
+	ErrRateLimited = fault.New(fault.Throttled, "rate_limited", "accounts: too many requests")
+)

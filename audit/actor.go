@@ -1,0 +1,98 @@
+package audit
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/aegisrunner/account-settings/id"
+)
+
+// ActorKind says what sort of caller an [Actor] is.
+type ActorKind string
+
+// The kinds of actor.
+const (
+	KindAnonymous ActorKind = "anonymous" // nobody is signed in
+	KindUser      ActorKind = "user"      // a person, by a session
+	KindSystem    ActorKind = "system"    // a job of the product itself
+	KindSupport   ActorKind = "support"   // the host's staff, through the service API
+)
+
+// Actor is who asks for an operation. It is the second argument of everything
+// that changes or reveals something. HTTP builds it from the session; a host
+// that calls services directly builds its own. The zero value is anonymous.
+type Actor struct {
+	Kind    ActorKind
+	User    id.User
+	Name    string // at this moment; entries keep it
+	Session id.Session
+
+	Proofs       Proofs // when each factor was last proven in this session
+	SecondFactor bool   // the person has a second factor enrolled
+	HasPassword  bool
+
+	IP        netip.Addr
+	UserAgent string // at most 512 bytes
+	RequestID string
+}
+
+// System returns the actor of the product's own jobs.
+func System(job string) Actor { return Actor{Kind: KindSystem, Name: job} }
+
+// SignedIn reports whether a person acts by a session.
+func (a Actor) SignedIn() bool { return a.Kind == KindUser && !a.User.IsZero() }
+
+// As returns the same caller (address, agent, request) as the person who has
+// just been recognised.
+func (a Actor) As(user id.User, name string) Actor {
+	a.Kind, a.User, a.Name = KindUser, user, name
+	return a
+}
+
+// Factor is a way of proving who one is.
+type Factor string
+
+// The factors.
+const (
+	Password   Factor = "password"
+	TOTP       Factor = "totp"
+	BackupCode Factor = "backup_code"
+	Passkey    Factor = "passkey" // with user verification: it is both factors
+	EmailCode  Factor = "email_code"
+	SSO        Factor = "sso"
+)
+
+// Proofs is when each factor was last proven in a session. Zero: never.
+type Proofs struct {
+	Password, TOTP, BackupCode, Passkey, EmailCode, SSO time.Time
+}
+
+// With returns p with factor f proven at t.
+func (p Proofs) With(f Factor, t time.Time) Proofs {
+	switch f {
+	case Password:
+		p.Password = t
+	case TOTP:
+		p.TOTP = t
+	case BackupCode:
+		p.BackupCode = t
+	case Passkey:
+		p.Passkey = t
+	case EmailCode:
+		p.EmailCode = t
+	case SSO:
+		p.SSO = t
+	}
+	return p
+}
+
+// fresh reports whether the factor that step-up asks for was proven since t:
+// the second one where one is enrolled, else any of the person's own. SSO is
+// the organization's proof and not the person's.
+func (p Proofs) fresh(secondFactor bool, t time.Time) bool {
+	since := func(at time.Time) bool { return !at.IsZero() && !at.Before(t) }
+	if since(p.TOTP) || since(p.BackupCode) || since(p.Passkey) {
+		return true
+	}
+	return !secondFactor && (since(p.Password) || since(p.EmailCode))
+}

@@ -1,0 +1,111 @@
+package audit
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"github.com/aegisrunner/account-settings/id"
+)
+
+// Action names what happened, "account.email_changed". Each is a constant of the
+// domain that emits it, and is never renamed.
+type Action string
+
+// Outcome says whether it was done or refused.
+type Outcome string
+
+// The outcomes.
+const (
+	Done    Outcome = "done"
+	Refused Outcome = "refused"
+)
+
+// Target is what was acted on, with its name at that time.
+type Target struct {
+	Kind string `json:"kind"` // "user", "session" …
+	ID   string `json:"id,omitempty"`
+	Name string `json:"name,omitempty"`
+}
+
+// Change is one field before and after. Secrets are never recorded: a password
+// change is an entry without changes.
+type Change struct {
+	Field  string `json:"field"`
+	Before string `json:"before"`
+	After  string `json:"after"`
+}
+
+// Entry is one thing that happened or was refused. Make one with [Actor.Did] or
+// [Actor.WasRefused].
+type Entry struct {
+	ID        id.Entry
+	At        time.Time
+	Action    Action
+	Outcome   Outcome
+	Reason    string // the code of a refusal
+	ActorKind ActorKind
+	ActorID   id.User
+	ActorName string
+	Target    Target
+	Changes   []Change
+
+	User id.User // whose own history it belongs to; zero: nobody's
+	Org  id.Org  // whose log it belongs to; zero: none
+
+	Session   id.Session
+	IP        netip.Addr
+	UserAgent string
+	RequestID string
+}
+
+// Appender records entries. Every transaction handle of the module is one.
+type Appender interface {
+	// AppendAudit stores e if, and only if, the transaction commits.
+	AppendAudit(ctx context.Context, e Entry) error
+}
+
+// Store reads entries. It is as much as a person's own history and the tests
+// need; an organization's log reads with filters.
+type Store interface {
+	// Entries returns at most limit entries of the person's own history that
+	// are older than before (zero: the newest), newest first.
+	Entries(ctx context.Context, user id.User, before id.Entry, limit int) ([]Entry, error)
+}
+
+// Did returns the entry for something a has done at now.
+func (a Actor) Did(action Action, target Target, now time.Time, changes ...Change) Entry {
+	kind := a.Kind
+	if kind == "" {
+		kind = KindAnonymous
+	}
+	return Entry{
+		ID: id.NewEntry(), At: now, Action: action, Outcome: Done,
+		ActorKind: kind, ActorID: a.User, ActorName: a.Name, Target: target, Changes: changes,
+		Session: a.Session, IP: a.IP, UserAgent: a.UserAgent, RequestID: a.RequestID,
+	}
+}
+
+// WasRefused returns the entry for something a was refused at now, for the
+// reason given as a stable code.
+func (a Actor) WasRefused(action Action, target Target, reason string, now time.Time) Entry {
+	e := a.Did(action, target, now)
+	e.Outcome, e.Reason = Refused, reason
+	return e
+}
+
+// InHistoryOf returns e as part of a person's own history.
+func (e Entry) InHistoryOf(user id.User) Entry {
+	e.User = user
+	return e
+}
+
+// UserTarget returns a person as a target.
+func UserTarget(user id.User, name string) Target {
+	return Target{Kind: "user", ID: user.String(), Name: name}
+}
+
+// SessionTarget returns a session as a target; name says which device.
+func SessionTarget(s id.Session, name string) Target {
+	return Target{Kind: "session", ID: s.String(), Name: name}
+}

@@ -1,0 +1,35 @@
+package security
+
+import (
+	"errors"
+
+	"github.com/aegisrunner/account-settings/fault"
+)
+
+// Errors of this package. Rejected input is a [fault.Fields]; a demand for a
+// fresh proof is an [audit.StepUpError].
+var (
+	// ErrInvalidCredentials: address or password is wrong, and nothing says which.
+	ErrInvalidCredentials = fault.New(fault.Unauthenticated, "invalid_credentials", "security: wrong address or password")
+
+	// ErrSessionNotFound: no such session, or not this person's.
+	ErrSessionNotFound = fault.New(fault.NotFound, "not_found", "security: session not found")
+
+	// ErrPersonNotFound never leaves the services.
+	ErrPersonNotFound = fault.New(fault.NotFound, "not_found", "security: person not found")
+
+	// ErrLinkGone: unknown, spent, expired or superseded; one answer for all.
+	ErrLinkGone = fault.New(fault.Gone, "link_gone", "security: link is gone")
+
+	// ErrRateLimited: too many attempts. Wrapped in a [fault.Retry].
+	ErrRateLimited = fault.New(fault.Throttled, "rate_limited", "security: too many attempts")
+
+	// ErrOverloaded: every hash slot and every place in the queue is taken.
+	// Wrapped in a [fault.Retry].
+	ErrOverloaded = fault.New(fault.Unavailable, "overloaded", "security: too many passwords to check at once")
+
+	// ErrInTransaction: the method checks a secret, and was called inside a
+	// transaction, whose rollback would erase the record of a failure and whose
+	// connection would be held while hashing.
+	ErrInTransaction = errors.New("security: called inside a transaction")
+)

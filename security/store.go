@@ -1,0 +1,192 @@
+package security
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"github.com/aegisrunner/account-settings/audit"
+	"github.com/aegisrunner/account-settings/id"
+	"github.com/aegisrunner/account-settings/mail"
+)
+
+// Hash is the SHA-256 of a session token or a link's token. Tokens themselves
+// are never stored.
+type Hash = [32]byte
+
+// PasswordHash is an argon2id hash in PHC form. It does not print itself.
+type PasswordHash string
+
+// String hides the hash from fmt and slog.
+func (PasswordHash) String() string { return "[hash]" }
+
+// GoString hides the hash from %#v.
+func (PasswordHash) GoString() string { return "[hash]" }
+
+// Person is what signing in needs to know of somebody: the account, written by
+// package accounts, and the credential, written here.
+type Person struct {
+	ID       id.User
+	Name     string
+	Email    string
+	Timezone string
+	Locale   string
+
+	PasswordHash      PasswordHash // "": has none
+	PasswordChangedAt time.Time    // zero: has none
+
+	// Version changes with every change of a credential. Sessions, half-finished
+	// flows and links carry the version they were made under, and are void under
+	// another.
+	Version int64
+}
+
+// Recipient returns the person as whom a mail goes to.
+func (p Person) Recipient() mail.Recipient {
+	return mail.Recipient{Address: p.Email, Name: p.Name, Locale: p.Locale, Timezone: p.Timezone}
+}
+
+// Session is a sign-in on one device. It holds nothing that opens anything.
+type Session struct {
+	ID         id.Session
+	User       id.User
+	Method     audit.Factor // how it began
+	Connection string       // of single sign-on; "" otherwise
+	Proofs     audit.Proofs
+	Version    int64 // of the credential it was made under
+
+	IP        netip.Addr // of the last use
+	UserAgent string
+
+	SignedInAt time.Time
+	LastUsedAt time.Time // written at most once a minute
+	ExpiresAt  time.Time // however active
+}
+
+// Login is a session with the person it belongs to: all that authenticating a
+// request needs, in one look-up.
+type Login struct {
+	Session Session
+	Person  Person // without PasswordHash; see HasPassword
+
+	HasPassword bool
+}
+
+// Reset is a mailed link to set a new password.
+type Reset struct {
+	Hash      Hash
+	User      id.User // zero for an address without an account
+	Version   int64   // of the credential it was made under
+	CreatedAt time.Time
+	ExpiresAt time.Time
+}
+
+// Reader is what can be read outside of a transaction and inside.
+type Reader interface {
+	// PersonByEmail finds who signs in with the canonical address key, else
+	// ErrPersonNotFound, also for deleted people.
+	PersonByEmail(ctx context.Context, key string) (Person, error)
+
+	// PersonByID returns ErrPersonNotFound for nobody and for deleted people.
+	PersonByID(ctx context.Context, user id.User) (Person, error)
+
+	// LoginByToken finds a session by the hash of its token, whatever its state;
+	// ErrSessionNotFound if there is none or the person is deleted. This is the
+	// hot path: one indexed look-up.
+	LoginByToken(ctx context.Context, hash Hash) (Login, error)
+
+	// Sessions returns up to limit sessions of a person that are alive: not past
+	// ExpiresAt at now, used after idleSince, of the person's present Version.
+	// Newest sign-in first, ID breaking ties; after continues behind that
+	// session (zero: from the start).
+	Sessions(ctx context.Context, user id.User, now, idleSince time.Time, after id.Session, limit int) ([]Session, error)
+
+	// ResetByHash returns a link that SpendReset would accept at now, else
+	// ErrLinkGone.
+	ResetByHash(ctx context.Context, hash Hash, now time.Time) (Reset, error)
+}
+
+// Store persists credentials and sessions. Implementations must pass
+// storetest.Security. A failure of the database is returned as it is.
+type Store interface {
+	Reader
+
+	// Update runs fn in one transaction; see accounts.Store.Update, whose rules
+	// are the same.
+	Update(ctx context.Context, fn func(ctx context.Context, tx Tx) error) error
+
+	// InTransaction reports whether ctx carries a transaction of this store.
+	InTransaction(ctx context.Context) bool
+}
+
+// Tx is the only place where credentials and sessions are written.
+type Tx interface {
+	Reader
+	audit.Appender
+	mail.Outbox
+
+	// AfterCommit runs fn once the outermost transaction has committed, in order
+	// of registration, and never if this one is undone. It is a wake-up call and
+	// nothing more: what must happen travels in the transaction itself.
+	AfterCommit(fn func(ctx context.Context))
+
+	// LockPerson reads a person and keeps everybody else from changing the
+	// credential until the transaction ends.
+	LockPerson(ctx context.Context, user id.User) (Person, error)
+
+	// InsertCredential gives a new person a credential of Version 1. hash may be
+	// "": a person without a password.
+	InsertCredential(ctx context.Context, user id.User, hash PasswordHash, now time.Time) error
+
+	// SetPassword replaces the hash ("" removes it), and returns the new Version.
+	SetPassword(ctx context.Context, user id.User, hash PasswordHash, now time.Time) (version int64, err error)
+
+	// UpgradePassword replaces the hash by a stronger one of the same password,
+	// if it still is old, and reports whether it did. The Version stays.
+	UpgradePassword(ctx context.Context, user id.User, old, new PasswordHash) (bool, error)
+
+	// BumpVersion voids whatever was made under the present Version, and returns
+	// the new one.
+	BumpVersion(ctx context.Context, user id.User) (version int64, err error)
+
+	// InsertSession stores a session under the hash of its token.
+	InsertSession(ctx context.Context, s Session, hash Hash) error
+
+	// RenewSession stores new Proofs and Version of a session, and with a
+	// non-zero hash a new token in place of the old one. ErrSessionNotFound if
+	// it has been revoked meanwhile.
+	RenewSession(ctx context.Context, s Session, hash Hash) error
+
+	// TouchSession notes a use, unless one after notSince is noted already, and
+	// reports whether it did. A session that is gone is no error.
+	TouchSession(ctx context.Context, session id.Session, ip netip.Addr, userAgent string, now, notSince time.Time) (bool, error)
+
+	// RevokeSession ends one session of the person, else ErrSessionNotFound.
+	RevokeSession(ctx context.Context, user id.User, session id.Session) (Session, error)
+
+	// RevokeSessions ends all sessions of the person except one (zero: all), and
+	// returns how many ended.
+	RevokeSessions(ctx context.Context, user id.User, except id.Session) (int, error)
+
+	// TrimSessions keeps the newest sign-ins of a person, keep of them, and ends
+	// the others.
+	TrimSessions(ctx context.Context, user id.User, keep int) (int, error)
+
+	// InsertReset stores a link; the person's earlier ones are void from then on.
+	InsertReset(ctx context.Context, r Reset) error
+
+	// SpendReset uses up a link that is unspent, unexpired at now, the newest of
+	// its person, and made under the present Version. Of concurrent callers one
+	// succeeds; all others get ErrLinkGone.
+	SpendReset(ctx context.Context, hash Hash, now time.Time) (Reset, error)
+
+	// BumpFailures counts a failure under key, which is a keyed hash, and
+	// returns how many there were in the window that ends now, this one
+	// included. A window starts with the first failure after the last one ended.
+	BumpFailures(ctx context.Context, key Hash, now time.Time, window time.Duration) (int, error)
+
+	// PurgeSessions removes up to limit sessions that expired before now or were
+	// last used before idleSince, spent or expired links, and failure counts
+	// older than a day. Returns how many rows went.
+	PurgeSessions(ctx context.Context, now, idleSince time.Time, limit int) (int, error)
+}
