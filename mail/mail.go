@@ -130,3 +130,10 @@ type Renderer interface {
 	// everything but Message.ID, Kind, To and ToName.
 	RenderMail(ctx context.Context, kind string, to Recipient, letter json.RawMessage) (Message, error)
 }
+
+// Decoy is a letter that nobody gets. It is written where writing nothing would
+// show, in the time that an answer takes, that an address has no account.
+type Decoy struct{}
+
+// Kind implements [Letter].
+func (Decoy) Kind() string { return "mail.decoy" }

@@ -1,0 +1,78 @@
+package accounts
+
+import "time"
+
+// The letters of this package. Tokens in them are live secrets: they go into a
+// link and nowhere else.
+
+// SignUpLetter proves the address of somebody who wants an account.
+type SignUpLetter struct {
+	Token     string    `json:"token"`
+	ExpiresAt time.Time `json:"expires_at"`
+}
+
+// Kind implements [mail.Letter].
+func (SignUpLetter) Kind() string { return "account.sign_up" }
+
+// AccountExistsLetter tells somebody who has an account that it was asked for
+// again. It holds no token: only the plain address of the sign-in page.
+type AccountExistsLetter struct{}
+
+// Kind implements [mail.Letter].
+func (AccountExistsLetter) Kind() string { return "account.exists" }
+
+// EmailInUseLetter tells the holder of an address that another account asked to
+// change to it. Nothing came of it.
+type EmailInUseLetter struct{}
+
+// Kind implements [mail.Letter].
+func (EmailInUseLetter) Kind() string { return "account.email_in_use" }
+
+// ConfirmEmailLetter goes to the new address.
+type ConfirmEmailLetter struct {
+	Token     string    `json:"token"`
+	OldEmail  string    `json:"old_email"`
+	ExpiresAt time.Time `json:"expires_at"`
+}
+
+// Kind implements [mail.Letter].
+func (ConfirmEmailLetter) Kind() string { return "account.confirm_email" }
+
+// EmailChangeRequestedLetter goes to the old address at once. Its link cancels
+// the change, or undoes it for 7 days after.
+type EmailChangeRequestedLetter struct {
+	UndoToken string    `json:"undo_token"`
+	NewEmail  string    `json:"new_email"`
+	At        time.Time `json:"at"`
+	Device    Device    `json:"device"`
+}
+
+// Kind implements [mail.Letter].
+func (EmailChangeRequestedLetter) Kind() string { return "account.email_change_requested" }
+
+// EmailChangedLetter goes to the old address when the change has happened.
+type EmailChangedLetter struct {
+	UndoToken string    `json:"undo_token"`
+	NewEmail  string    `json:"new_email"`
+	At        time.Time `json:"at"`
+	UndoUntil time.Time `json:"undo_until"`
+}
+
+// Kind implements [mail.Letter].
+func (EmailChangedLetter) Kind() string { return "account.email_changed" }
+
+// EmailRestoredLetter goes to the old address when the change was undone, and
+// says that a link to set a new password follows.
+type EmailRestoredLetter struct {
+	At time.Time `json:"at"`
+}
+
+// Kind implements [mail.Letter].
+func (EmailRestoredLetter) Kind() string { return "account.email_restored" }
+
+// Device is where a request came from, as far as the person can recognise it.
+type Device struct {
+	Browser string `json:"browser,omitempty"`
+	OS      string `json:"os,omitempty"`
+	IP      string `json:"ip,omitempty"`
+}
