@@ -100,7 +100,7 @@ func readFolder(fsys fs.FS, dir string) ([]*i18n.Message, error) {
 func parse(data []byte) ([]*i18n.Message, error) {
 	d := json.NewDecoder(bytes.NewReader(data))
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
-		return nil, fmt.Errorf("not a JSON object: %w", errors.Join(err, errors.ErrUnsupported))
+		return nil, errors.Join(errors.New("not a JSON object"), err)
 	}
 	var out []*i18n.Message
 	for d.More() {
