@@ -114,6 +114,9 @@ type Message struct {
 // Mailer hands a message to whatever carries it. It is called outside of any
 // transaction, and may be called again for the same Message.ID. An error that
 // wraps [ErrRejected] means that trying again is no use.
+//
+// The text of an error may name the recipient, so it is not logged. An error
+// that can say what went wrong without doing so has a method Reason() string.
 type Mailer interface {
 	SendMail(ctx context.Context, m Message) error
 }
