@@ -46,6 +46,8 @@ var rules = []rule{
 		find: goStatements,
 		allow: map[string]string{
 			".: (*Settings).Run": "its purpose: the host calls it to have the periodic jobs run",
+			// It ends with the function: detached once the transaction has begun.
+			"bunstore: (*DB).once": "context.AfterFunc ends the wait for BEGIN with the caller's context",
 		},
 	},
 	{
