@@ -29,6 +29,7 @@ type Content struct {
 	Greeting   string
 	Paragraphs []string
 	Facts      [][2]string // label and value: when, where, on which device
+	Advice     []string    // paragraphs that lead to the button
 	Button     Button
 	LinkHint   string   // before the bare address below the button: "Or open this address:"
 	Closing    []string // paragraphs below the button
@@ -148,6 +149,7 @@ func plain(b Brand, c Content) string {
 		facts = append(facts, f[0]+": "+f[1])
 	}
 	blocks = append(blocks, strings.Join(facts, "\n"))
+	blocks = append(blocks, c.Advice...)
 	if c.Button.URL != "" {
 		blocks = append(blocks, c.Button.Label+":\n"+c.Button.URL)
 	}
@@ -190,7 +192,7 @@ func (c Content) cleaned() Content {
 	c.Preheader, c.Title, c.Greeting = oneLine(c.Preheader), oneLine(c.Title), oneLine(c.Greeting)
 	c.LinkHint, c.Signature, c.Support = oneLine(c.LinkHint), oneLine(c.Signature), oneLine(c.Support)
 	c.Button.Label = oneLine(c.Button.Label)
-	c.Paragraphs, c.Closing, c.Footnotes = all(c.Paragraphs), all(c.Closing), all(c.Footnotes)
+	c.Paragraphs, c.Advice, c.Closing, c.Footnotes = all(c.Paragraphs), all(c.Advice), all(c.Closing), all(c.Footnotes)
 	facts := make([][2]string, 0, len(c.Facts))
 	for _, f := range c.Facts {
 		facts = append(facts, [2]string{oneLine(f[0]), oneLine(f[1])})

@@ -147,7 +147,7 @@ func TestEveryMessageIsSound(t *testing.T) {
 	simple := regexp.MustCompile(`^{{\.[A-Za-z_]+}}$`)
 	for _, l := range Locales() {
 		for key, texts := range forms(t, l.Tag) {
-			require.Regexp(t, `^[a-z0-9_]+(\.[a-z0-9_]+)+$`, key)
+			require.Regexp(t, `^[a-z0-9_-]+(\.[a-z0-9_-]+)*$`, key)
 			require.NotEmpty(t, texts["other"], key)
 			for _, text := range texts {
 				require.Equal(t, strings.TrimSpace(text), text, "%s: %s", l.Tag, key)

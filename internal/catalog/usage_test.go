@@ -14,9 +14,9 @@ import (
 
 var (
 	// T("profile.title"…), N("sessions.count"…), T("error."+code).
-	inGo = regexp.MustCompile(`\b[TN]\(\s*"([a-z0-9_.]+)"(\s*\+)?`)
+	inGo = regexp.MustCompile(`\b[TN]\(\s*"([a-z0-9_.-]+)"(\s*\+)?`)
 	// {{t "profile.title"}}, {{.T "x.y"}}, {{n "x.y" 3}}, (t (print "x." .Kind)).
-	inTemplate = regexp.MustCompile(`[{\s(.|][tTnN] \(?(?:print )?"([a-z0-9_.]+)"`)
+	inTemplate = regexp.MustCompile(`[{\s(.|][tTnN] (?:"([a-z0-9_.-]+)"|\(print(f?) "([a-z0-9_.-]+))`)
 )
 
 // TestEveryUsedKeyExists reads the module's Go files and templates. A key that
@@ -24,8 +24,8 @@ var (
 func TestEveryUsedKeyExists(t *testing.T) {
 	keys := Keys("en")
 	known := func(key string) bool {
-		if strings.HasSuffix(key, ".") {
-			return slices.ContainsFunc(keys, func(k string) bool { return strings.HasPrefix(k, key) })
+		if prefix, more := strings.CutSuffix(key, "*"); more {
+			return slices.ContainsFunc(keys, func(k string) bool { return strings.HasPrefix(k, prefix) })
 		}
 		return slices.Contains(keys, key)
 	}
@@ -40,20 +40,36 @@ func TestTheSearchFindsKeys(t *testing.T) {
 	for line, want := range map[string]string{
 		`p.T("a.b")`:                            "a.b",
 		`p.N("a.b", 3)`:                         "a.b",
-		`p.T("a." + kind + ".subject")`:         "a.",
-		`<h1>{{t "a.b"}}</h1>`:                  "a.b",
+		`p.T("a." + kind + ".subject")`:         "a.*",
+		`<h1>{{t "a-c.b_d"}}</h1>`:              "a-c.b_d",
 		`{{$.T "a.b" "n" 1}}`:                   "a.b",
 		`{{template "x" (dict "T" (t "a.b"))}}`: "a.b",
-		`{{t (print "a." .Kind)}}`:              "a.",
+		`{{t (print "a." .Kind)}}`:              "a.*",
+		`{{t (printf "a.%s" .Kind)}}`:           "a.*",
 	} {
 		expr := inGo
 		if strings.Contains(line, "{{") {
 			expr = inTemplate
 		}
-		m := expr.FindStringSubmatch(line)
-		require.NotNil(t, m, line)
-		require.Equal(t, want, m[1], line)
+		require.Equal(t, []string{want}, found(expr, line), line)
 	}
+	require.Empty(t, found(inTemplate, `<p class="t">"a.b"</p>`))
+}
+
+// found returns the keys in a line, those that go on at run time with a star.
+func found(expr *regexp.Regexp, line string) []string {
+	var out []string
+	for _, m := range expr.FindAllStringSubmatch(line, -1) {
+		switch {
+		case len(m) > 3 && m[3] != "":
+			out = append(out, m[3]+"*")
+		case expr == inGo && m[2] != "":
+			out = append(out, m[1]+"*")
+		default:
+			out = append(out, m[1])
+		}
+	}
+	return out
 }
 
 // usedKeys returns each key with a file that uses it. Tests are left out: they
@@ -88,10 +104,8 @@ func usedKeys(t *testing.T, root string) map[string]string {
 			if strings.HasPrefix(strings.TrimSpace(line), "//") {
 				continue
 			}
-			for _, m := range expr.FindAllStringSubmatch(line, -1) {
-				if strings.Contains(m[1], ".") {
-					used[m[1]] = path
-				}
+			for _, key := range found(expr, line) {
+				used[key] = path
 			}
 		}
 		return nil

@@ -1,0 +1,384 @@
+package letters
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/net/html"
+
+	"github.com/aegisrunner/account-settings/accounts"
+	"github.com/aegisrunner/account-settings/internal/catalog"
+	"github.com/aegisrunner/account-settings/internal/token"
+	"github.com/aegisrunner/account-settings/mail"
+	"github.com/aegisrunner/account-settings/security"
+)
+
+var (
+	at     = time.Date(2026, 11, 23, 8, 41, 0, 0, time.UTC)
+	until  = at.Add(time.Hour)
+	secret = token.New().Reveal()
+	laptop = accounts.Device{Browser: "Chrome", OS: "macOS", IP: "203.0.113.7"}
+	ada    = mail.Recipient{Address: "ada@acme.test", Name: "Ada Lovelace", Timezone: "Europe/Berlin"}
+)
+
+// sample is a letter with the page that it leads to.
+type sample struct {
+	letter mail.Letter
+	path   string // "" for a letter without a link
+}
+
+var samples = map[string]sample{
+	"sign up":         {accounts.SignUpLetter{Token: secret, ExpiresAt: until}, "/sign-up/complete?token=" + secret},
+	"exists":          {accounts.AccountExistsLetter{}, "/sign-in"},
+	"in use":          {accounts.EmailInUseLetter{}, ""},
+	"confirm":         {accounts.ConfirmEmailLetter{Token: secret, OldEmail: "ada@acme.test", ExpiresAt: until}, "/confirm-email?token=" + secret},
+	"requested":       {accounts.EmailChangeRequestedLetter{UndoToken: secret, NewEmail: "ada@new.example", At: at, Device: laptop}, "/undo-email?token=" + secret},
+	"changed":         {accounts.EmailChangedLetter{UndoToken: secret, NewEmail: "ada@new.example", At: at, UndoUntil: until}, "/undo-email?token=" + secret},
+	"restored":        {accounts.EmailRestoredLetter{At: at}, ""},
+	"reset":           {security.ResetLetter{Token: secret, ExpiresAt: until, Device: security.Device(laptop)}, "/reset-password?token=" + secret},
+	"password":        {security.PasswordChangedLetter{At: at, Device: security.Device(laptop)}, "/forgot-password"},
+	"password first":  {security.PasswordChangedLetter{At: at, First: true, Device: security.Device(laptop)}, "/forgot-password"},
+	"password bylink": {security.PasswordChangedLetter{At: at, ByLink: true, Device: security.Device(laptop)}, "/forgot-password"},
+}
+
+const public = "https://app.acme.test"
+
+func renderer(t *testing.T, change ...func(*Config)) *Renderer {
+	t.Helper()
+	cfg := Config{
+		Brand: mail.Brand{Product: "Acme", SupportURL: "https://acme.test/help", PostalAddress: "Acme Inc., 1 Main Street, Springfield"},
+		Links: Links{PublicURL: public},
+	}
+	for _, c := range change {
+		c(&cfg)
+	}
+	r, err := New(cfg)
+	require.NoError(t, err)
+	return r
+}
+
+func render(t *testing.T, r *Renderer, to mail.Recipient, l mail.Letter) mail.Message {
+	t.Helper()
+	raw, err := json.Marshal(l)
+	require.NoError(t, err)
+	m, err := r.RenderMail(t.Context(), l.Kind(), to, raw)
+	require.NoError(t, err)
+	return m
+}
+
+// everyLetter runs a test for each sample in each language.
+func everyLetter(t *testing.T, to mail.Recipient, test func(t *testing.T, s sample, m mail.Message)) {
+	t.Helper()
+	r := renderer(t)
+	for _, l := range catalog.Locales() {
+		for name, s := range samples {
+			t.Run(l.Tag+" "+name, func(t *testing.T) {
+				to.Locale = l.Tag
+				test(t, s, render(t, r, to, s.letter))
+			})
+		}
+	}
+}
+
+func TestEveryKindHasASample(t *testing.T) {
+	kinds := []string{mail.Decoy{}.Kind()}
+	for _, s := range samples {
+		kinds = append(kinds, s.letter.Kind())
+	}
+	slices.Sort(kinds)
+	require.Equal(t, slices.Compact(kinds), Kinds())
+}
+
+func TestLetters(t *testing.T) {
+	everyLetter(t, ada, func(t *testing.T, s sample, m mail.Message) {
+		require.NotContains(t, m.Text+m.HTML+m.Subject, "⟦", "every message exists")
+		require.NotContains(t, m.Text+m.HTML+m.Subject, "<no value>", "every placeholder has a value")
+		require.NotEmpty(t, m.Subject)
+		require.LessOrEqual(t, utf8.RuneCountInString(m.Subject), 78)
+		require.NotContains(t, m.Subject, "\n")
+		require.Contains(t, m.Text, "Ada,")
+
+		var links []string
+		if s.path != "" {
+			links = []string{public + s.path}
+		}
+		require.Equal(t, links, addresses(m.Text, public), "the link stands in the text once")
+		for _, href := range hrefs(t, m.HTML, public) {
+			require.Equal(t, public+s.path, href)
+		}
+		require.Len(t, hrefs(t, m.HTML, public), 2*len(links), "button and bare address")
+		require.Equal(t, s.path != "" && strings.Contains(s.path, secret), strings.Contains(m.Text, secret))
+	})
+}
+
+func TestTextAndHTMLSayTheSame(t *testing.T) {
+	everyLetter(t, ada, func(t *testing.T, _ sample, m mail.Message) {
+		// HTML alone has the product's name on top and the sentence above the bare
+		// address; text spells out where the link for help leads.
+		p := catalog.For(lang(t, m.HTML))
+		seen := strings.Replace(visible(t, m.HTML), p.T("mail.link_hint"), "", 1)
+		said := strings.Replace(m.Text, "https://acme.test/help", "", 1)
+		require.Equal(t, words("Acme "+said), words(seen))
+	})
+}
+
+func TestFactsAreToldInThePersonsZone(t *testing.T) {
+	r := renderer(t)
+	l := samples["requested"].letter
+	text := render(t, r, ada, l).Text
+	require.Contains(t, text, "When: 23 November 2026, 09:41 (Europe/Berlin)")
+	require.Contains(t, text, "Device: Chrome on macOS")
+	require.Contains(t, text, "IP address: 203.0.113.7")
+	require.Contains(t, text, "New address: ada@new.example")
+
+	german := mail.Recipient{Locale: "de-AT", Timezone: "Asia/Tokyo"}
+	require.Contains(t, render(t, r, german, l).Text, "Wann: 23. November 2026, 17:41 Uhr (Asia/Tokyo)")
+	require.Contains(t, render(t, r, mail.Recipient{}, l).Text, "When: 23 November 2026, 08:41 (UTC)")
+	require.Contains(t, render(t, r, mail.Recipient{Timezone: "../etc/passwd"}, l).Text, "08:41 (UTC)")
+
+	// What is not known is left out.
+	bare := render(t, r, ada, security.PasswordChangedLetter{At: at, Device: security.Device{IP: "unknown"}})
+	require.NotContains(t, bare.Text, "Device")
+	require.NotContains(t, bare.Text, "IP address")
+	one := render(t, r, ada, security.PasswordChangedLetter{At: at, Device: security.Device{Browser: "curl"}})
+	require.Contains(t, one.Text, "Device: curl\n")
+}
+
+func TestLifetimesAreTold(t *testing.T) {
+	r := renderer(t)
+	for _, name := range []string{"sign up", "confirm", "reset"} {
+		require.Contains(t, render(t, r, ada, samples[name].letter).Text,
+			"The link works once, until 23 November 2026, 10:41 (Europe/Berlin).", name)
+	}
+	require.Contains(t, render(t, r, ada, samples["changed"].letter).Text, "You can undo it until 23 November 2026, 10:41 (Europe/Berlin).")
+}
+
+func TestTheFormerAddressIsMasked(t *testing.T) {
+	m := render(t, renderer(t), ada, samples["confirm"].letter)
+	require.Contains(t, m.Text, "a•••@acme.test")
+	require.NotContains(t, m.Text+m.HTML, "ada@acme.test")
+	require.Equal(t, "…", mask("nonsense"))
+	require.Equal(t, "…", mask("@acme.test"))
+}
+
+// hostileNames are what somebody may have got into a name, a browser's name or
+// an address.
+var hostileNames = []string{
+	`<script>alert(1)</script>`,
+	`"><img src=x onerror=alert(1)>`,
+	`Ada</p><a href="https://evil.test">Sign in</a>`,
+	"https://evil.test/login",
+	"Pay at http://evil.test now",
+	"evil.test",
+	"www.evil.test",
+	"Ada\r\nBcc: victim@evil.test",
+	"Ada\n\nYour account is locked. Open evil.test",
+	"Ada\u2028\u2029\u0085evil",
+	"\u202eadA\u202c",
+	"\u2067Ada\u2069\u2066",
+	"{{.Token}}",
+	"\x00\xff\xfe",
+	strings.Repeat("A", 5000),
+}
+
+func TestHostileNamesAreHarmless(t *testing.T) {
+	r := renderer(t)
+	plain := map[string]string{} // what each letter's HTML is made of, by sample
+	for name, s := range samples {
+		plain[name] = structure(t, render(t, r, ada, s.letter).HTML)
+	}
+	for _, name := range hostileNames {
+		to := mail.Recipient{Address: "ada@acme.test", Name: name, Timezone: name}
+		for key, s := range samples {
+			m := render(t, r, to, s.letter)
+			require.Equal(t, plain[key], structure(t, m.HTML), "no element comes from a name")
+			require.NotContains(t, m.Subject, "\n")
+			require.NotRegexp(t, `(?i)evil\.test|bcc:.*@`, m.Text+visible(t, m.HTML), "nothing to follow")
+			require.NotRegexp(t, "[\u202a-\u202e\u2066-\u2069\u2028\u2029\u0085\x00\r]", m.Text+m.HTML+m.Subject)
+			require.True(t, utf8.ValidString(m.Text) && utf8.ValidString(m.HTML))
+			require.Less(t, len(m.HTML), 30_000)
+			require.Equal(t, strings.Count(render(t, r, ada, s.letter).Text, "\n"), strings.Count(m.Text, "\n"), "no line comes from a name")
+		}
+	}
+}
+
+func TestHostileDevicesAndAddressesAreHarmless(t *testing.T) {
+	r := renderer(t)
+	want := structure(t, render(t, r, ada, samples["requested"].letter).HTML)
+	for _, name := range hostileNames {
+		m := render(t, r, ada, accounts.EmailChangeRequestedLetter{UndoToken: secret, At: at,
+			NewEmail: name + "@acme.test", Device: accounts.Device{Browser: name, OS: "macOS", IP: "203.0.113.7"}})
+		require.Equal(t, want, structure(t, m.HTML))
+		require.NotRegexp(t, "[\u202a-\u202e\u2066-\u2069\u2028\u2029\u0085\x00\r]", m.Text+m.HTML+m.Subject)
+		for line := range strings.Lines(m.Text) {
+			require.NotRegexp(t, `(?i)^Device:.*evil\.test`, line)
+			require.NotRegexp(t, `(?i)^(bcc|your account is locked)`, line)
+		}
+	}
+}
+
+func TestTokensAreEscaped(t *testing.T) {
+	m := render(t, renderer(t), ada, accounts.SignUpLetter{Token: `a&b=c"><x>#+ ü`, ExpiresAt: until})
+	link := addresses(m.Text, public)[0]
+	u, err := url.Parse(link)
+	require.NoError(t, err)
+	require.Equal(t, `a&b=c"><x>#+ ü`, u.Query().Get("token"))
+	require.Empty(t, u.Fragment)
+	require.Equal(t, []string{link, link}, hrefs(t, m.HTML, public))
+}
+
+func TestLinksFollowThePrefix(t *testing.T) {
+	r := renderer(t, func(c *Config) { c.Links = Links{PublicURL: public + "/", Prefix: "/account/"} })
+	m := render(t, r, ada, samples["reset"].letter)
+	require.Equal(t, []string{public + "/account/reset-password?token=" + secret}, addresses(m.Text, public))
+}
+
+func TestLanguages(t *testing.T) {
+	r := renderer(t, func(c *Config) { c.DefaultLocale = "de" })
+	l := samples["exists"].letter
+	require.Equal(t, "Sie haben schon ein Konto bei Acme", render(t, r, mail.Recipient{}, l).Subject)
+	require.Equal(t, "Sie haben schon ein Konto bei Acme", render(t, r, mail.Recipient{Locale: "fr"}, l).Subject)
+	require.Equal(t, "You already have an Acme account", strings.Replace(render(t, r, mail.Recipient{Locale: "en-GB"}, l).Subject, "a Acme", "an Acme", 1))
+	require.Contains(t, render(t, r, mail.Recipient{Name: "Ada Lovelace"}, l).Text, "Guten Tag Ada,")
+	require.Contains(t, render(t, r, mail.Recipient{}, l).Text, "Guten Tag,")
+}
+
+func TestLongProductNamesKeepTheSubjectShort(t *testing.T) {
+	r := renderer(t, func(c *Config) { c.Brand.Product = strings.Repeat("Äcme ", 30) })
+	for name, s := range samples {
+		require.LessOrEqual(t, utf8.RuneCountInString(render(t, r, ada, s.letter).Subject), 78, name)
+	}
+}
+
+func TestDecoysAndUnknownLetters(t *testing.T) {
+	r := renderer(t)
+	_, err := r.RenderMail(t.Context(), "mail.decoy", ada, json.RawMessage(`{}`))
+	require.ErrorIs(t, err, mail.ErrDiscard)
+	_, err = r.RenderMail(t.Context(), "orgs.nonsense", ada, json.RawMessage(`{}`))
+	require.ErrorContains(t, err, `unknown kind "orgs.nonsense"`)
+	_, err = r.RenderMail(t.Context(), "security.reset", ada, json.RawMessage(`{"token":`+secret+`}`))
+	require.Error(t, err)
+	require.NotContains(t, err.Error(), secret[:8])
+}
+
+func TestOverride(t *testing.T) {
+	failure := errors.New("template service is down")
+	r := renderer(t, func(c *Config) {
+		c.Override = func(_ context.Context, kind string, to mail.Recipient, letter json.RawMessage) (mail.Message, bool, error) {
+			switch kind {
+			case "security.reset":
+				var l security.ResetLetter
+				return mail.Message{Subject: "ours for " + to.Name, Text: l.Token}, true, json.Unmarshal(letter, &l)
+			case "account.exists":
+				return mail.Message{}, false, failure
+			case "mail.decoy":
+				return mail.Message{Subject: "never asked"}, true, nil
+			}
+			return mail.Message{}, false, nil
+		}
+	})
+	require.Equal(t, "ours for Ada Lovelace", render(t, r, ada, samples["reset"].letter).Subject)
+	require.Equal(t, "Confirm your new email address", render(t, r, ada, samples["confirm"].letter).Subject)
+	_, err := r.RenderMail(t.Context(), "account.exists", ada, json.RawMessage(`{}`))
+	require.ErrorIs(t, err, failure)
+	_, err = r.RenderMail(t.Context(), "mail.decoy", ada, json.RawMessage(`{}`))
+	require.ErrorIs(t, err, mail.ErrDiscard)
+}
+
+func TestNewNamesEveryFault(t *testing.T) {
+	_, err := New(Config{DefaultLocale: "tlh", Brand: mail.Brand{AccentColor: "red"}, Links: Links{Prefix: "account"}})
+	for _, want := range []string{"Brand.Product", "Brand.AccentColor", "PublicURL", `"tlh"`} {
+		require.ErrorContains(t, err, want)
+	}
+	for _, bad := range []string{"", "app.acme.test", "ftp://app.acme.test", "https://", "https://a.test?x=1", "javascript:alert(1)"} {
+		require.Error(t, Links{PublicURL: bad}.check(), bad)
+	}
+}
+
+// addresses returns every address in text under an origin.
+func addresses(text, origin string) []string {
+	return regexp.MustCompile(regexp.QuoteMeta(origin)+`\S*`).FindAllString(text, -1)
+}
+
+func parse(t *testing.T, source string) *html.Node {
+	t.Helper()
+	n, err := html.Parse(strings.NewReader(source))
+	require.NoError(t, err)
+	return n
+}
+
+func attr(n *html.Node, key string) string {
+	for _, a := range n.Attr {
+		if a.Key == key {
+			return a.Val
+		}
+	}
+	return ""
+}
+
+func hrefs(t *testing.T, source, origin string) []string {
+	t.Helper()
+	var out []string
+	for n := range parse(t, source).Descendants() {
+		if href := attr(n, "href"); strings.HasPrefix(href, origin) {
+			out = append(out, href)
+		}
+	}
+	return out
+}
+
+func lang(t *testing.T, source string) string {
+	t.Helper()
+	return attr(parse(t, source).LastChild, "lang")
+}
+
+// structure is the sequence of elements with the names of their attributes.
+func structure(t *testing.T, source string) string {
+	t.Helper()
+	var b strings.Builder
+	for n := range parse(t, source).Descendants() {
+		if n.Type == html.ElementNode {
+			b.WriteString(n.Data)
+			for _, a := range n.Attr {
+				b.WriteString(" " + a.Key)
+			}
+			b.WriteByte('\n')
+		}
+	}
+	return b.String()
+}
+
+// visible is the text of the body without what is hidden.
+func visible(t *testing.T, source string) string {
+	t.Helper()
+	var b strings.Builder
+	var walk func(*html.Node)
+	walk = func(n *html.Node) {
+		if n.Data == "head" || strings.Contains(attr(n, "style"), "display:none") {
+			return
+		}
+		if n.Type == html.TextNode {
+			b.WriteString(n.Data + " ")
+		}
+		for c := range n.ChildNodes() {
+			walk(c)
+		}
+	}
+	walk(parse(t, source))
+	return b.String()
+}
+
+// words leaves out the marks that only one of the two forms needs.
+func words(s string) []string {
+	return slices.DeleteFunc(strings.FieldsFunc(s, func(r rune) bool { return strings.ContainsRune(" \n\t:·", r) }),
+		func(w string) bool { return w == "--" })
+}

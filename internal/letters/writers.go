@@ -1,0 +1,128 @@
+package letters
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/aegisrunner/account-settings/accounts"
+	"github.com/aegisrunner/account-settings/mail"
+	"github.com/aegisrunner/account-settings/security"
+)
+
+type writer func(p *page, letter json.RawMessage) (mail.Content, error)
+
+// writers has one entry for each kind of letter.
+var writers = map[string]writer{
+	accounts.SignUpLetter{}.Kind():               as(signUp),
+	accounts.AccountExistsLetter{}.Kind():        as(accountExists),
+	accounts.EmailInUseLetter{}.Kind():           as(emailInUse),
+	accounts.ConfirmEmailLetter{}.Kind():         as(confirmEmail),
+	accounts.EmailChangeRequestedLetter{}.Kind(): as(emailChangeRequested),
+	accounts.EmailChangedLetter{}.Kind():         as(emailChanged),
+	accounts.EmailRestoredLetter{}.Kind():        as(emailRestored),
+	security.ResetLetter{}.Kind():                as(reset),
+	security.PasswordChangedLetter{}.Kind():      as(passwordChanged),
+}
+
+// as reads the JSON of a letter for the function that writes it.
+func as[L mail.Letter](write func(*page, L) mail.Content) writer {
+	return func(p *page, raw json.RawMessage) (mail.Content, error) {
+		var l L
+		if err := json.Unmarshal(raw, &l); err != nil {
+			// The error would quote the letter.
+			return mail.Content{}, fmt.Errorf("letters: %s is not of its kind's form", p.kind)
+		}
+		return write(p, l), nil
+	}
+}
+
+func signUp(p *page, l accounts.SignUpLetter) mail.Content {
+	c := p.open("")
+	c.Paragraphs = []string{p.say("body")}
+	c.Button = p.button("/sign-up/complete", l.Token)
+	c.Closing = []string{p.say("not_you")}
+	c.Footnotes = []string{p.linkOnce(l.ExpiresAt)}
+	return c
+}
+
+func accountExists(p *page, _ accounts.AccountExistsLetter) mail.Content {
+	c := p.open("")
+	c.Paragraphs = []string{p.say("body"), p.say("advice")}
+	c.Button = p.button("/sign-in", "")
+	c.Closing = []string{p.say("not_you")}
+	return c
+}
+
+func emailInUse(p *page, _ accounts.EmailInUseLetter) mail.Content {
+	c := p.open("")
+	c.Paragraphs = []string{p.say("body"), p.say("advice")}
+	c.Footnotes = []string{p.whySecurity()}
+	return c
+}
+
+func confirmEmail(p *page, l accounts.ConfirmEmailLetter) mail.Content {
+	c := p.open("")
+	c.Paragraphs = []string{p.say("body", "OldEmail", mask(l.OldEmail))}
+	c.Button = p.button("/confirm-email", l.Token)
+	c.Closing = []string{p.say("not_you")}
+	c.Footnotes = []string{p.linkOnce(l.ExpiresAt)}
+	return c
+}
+
+func emailChangeRequested(p *page, l accounts.EmailChangeRequestedLetter) mail.Content {
+	c := p.open("")
+	c.Paragraphs = []string{p.say("body")}
+	c.Facts = append([][2]string{{p.T("mail.fact.new_email"), l.NewEmail}}, p.facts(l.At, device(l.Device))...)
+	c.Advice = []string{p.say("advice")}
+	c.Button = p.button("/undo-email", l.UndoToken)
+	c.Closing = []string{p.say("later")}
+	c.Footnotes = []string{p.whySecurity()}
+	return c
+}
+
+func emailChanged(p *page, l accounts.EmailChangedLetter) mail.Content {
+	c := p.open("")
+	c.Paragraphs = []string{p.say("body")}
+	c.Facts = append([][2]string{{p.T("mail.fact.new_email"), l.NewEmail}}, p.facts(l.At, device{})...)
+	c.Advice = []string{p.say("advice")}
+	c.Button = p.button("/undo-email", l.UndoToken)
+	c.Footnotes = []string{p.say("until", "Until", p.instant(l.UndoUntil)), p.whySecurity()}
+	return c
+}
+
+func emailRestored(p *page, l accounts.EmailRestoredLetter) mail.Content {
+	c := p.open("")
+	c.Paragraphs = []string{p.say("body")}
+	c.Facts = p.facts(l.At, device{})
+	c.Advice = []string{p.say("advice")}
+	c.Footnotes = []string{p.whySecurity()}
+	return c
+}
+
+func reset(p *page, l security.ResetLetter) mail.Content {
+	c := p.open("")
+	c.Paragraphs = []string{p.say("body")}
+	c.Facts = p.facts(time.Time{}, device(l.Device))
+	c.Button = p.button("/reset-password", l.Token)
+	c.Closing = []string{p.say("not_you")}
+	c.Footnotes = []string{p.linkOnce(l.ExpiresAt), p.say("effect")}
+	return c
+}
+
+func passwordChanged(p *page, l security.PasswordChangedLetter) mail.Content {
+	variant, body := "", "body"
+	switch {
+	case l.First:
+		variant, body = "_first", "body_first"
+	case l.ByLink:
+		body = "body_link"
+	}
+	c := p.open(variant)
+	c.Paragraphs = []string{p.say(body)}
+	c.Facts = p.facts(l.At, device(l.Device))
+	c.Advice = []string{p.say("advice")}
+	c.Button = p.button("/forgot-password", "")
+	c.Footnotes = []string{p.whySecurity()}
+	return c
+}
