@@ -146,8 +146,9 @@ type Tx interface {
 	UpgradePassword(ctx context.Context, user id.User, old, new PasswordHash) (bool, error)
 
 	// BumpVersion voids whatever was made under the present Version, and returns
-	// the new one.
-	BumpVersion(ctx context.Context, user id.User) (version int64, err error)
+	// the new one. The session keep (zero: none), if it is the person's, goes
+	// over to the new Version.
+	BumpVersion(ctx context.Context, user id.User, keep id.Session) (version int64, err error)
 
 	// InsertSession stores a session under the hash of its token.
 	InsertSession(ctx context.Context, s Session, hash Hash) error

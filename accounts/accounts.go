@@ -1,0 +1,170 @@
+package accounts
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/aegisrunner/account-settings/audit"
+	"github.com/aegisrunner/account-settings/fault"
+	"github.com/aegisrunner/account-settings/internal/clientip"
+	"github.com/aegisrunner/account-settings/internal/device"
+	"github.com/aegisrunner/account-settings/internal/picture"
+	"github.com/aegisrunner/account-settings/mail"
+)
+
+// Limiter bounds how often something may be tried. security.Limiter is one.
+type Limiter interface {
+	// Take takes one unit from the bucket named key, which holds up to burst
+	// units and regains one every interval. It returns how long to wait when
+	// the bucket is empty, else zero.
+	Take(ctx context.Context, key string, burst int, every time.Duration) (wait time.Duration, err error)
+}
+
+// Config configures a [Service].
+type Config struct {
+	Store   Store       // required
+	Sealer  mail.Sealer // required: mails hold live links
+	Blobs   BlobStore   // required: where pictures are kept
+	Limiter Limiter     // required
+
+	Now func() time.Time // nil: time.Now
+	Log *slog.Logger     // nil: discard
+
+	// Wake is called after a commit that put mail into the outbox. nil: nothing.
+	Wake func()
+
+	// StepUpAge is how old the proof for a sensitive action may be. Zero:
+	// audit.DefaultStepUpAge.
+	StepUpAge time.Duration
+
+	SignUpLifetime      time.Duration // of the mailed link; zero: 24 h
+	EmailChangeLifetime time.Duration // of a pending change; zero: 24 h
+	UndoLifetime        time.Duration // after a change; zero: 7 × 24 h
+
+	// DefaultLocale and DefaultTimezone are what a person gets who says nothing.
+	// Zero: "en" and "UTC".
+	DefaultLocale, DefaultTimezone string
+
+	// Locales says which languages may be chosen. nil: any well-formed tag.
+	Locales func(tag string) bool
+
+	// PictureSlots is how many pictures are decoded at once, each in up to about
+	// 150 MiB. Zero: 1.
+	PictureSlots int
+}
+
+// Service keeps people. It is safe for concurrent use.
+type Service struct {
+	c       Config
+	slots   *picture.Slots
+	reading chan struct{}
+}
+
+// New returns a service, or an error that names every missing field.
+func New(c Config) (*Service, error) {
+	var errs []error
+	missing := func(is bool, field string) {
+		if is {
+			errs = append(errs, errors.New("accounts: Config."+field+" is required"))
+		}
+	}
+	missing(c.Store == nil, "Store")
+	missing(c.Sealer == nil, "Sealer")
+	missing(c.Blobs == nil, "Blobs")
+	missing(c.Limiter == nil, "Limiter")
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Wake == nil {
+		c.Wake = func() {}
+	}
+	defaultTo(&c.SignUpLifetime, 24*time.Hour)
+	defaultTo(&c.EmailChangeLifetime, 24*time.Hour)
+	defaultTo(&c.UndoLifetime, 7*24*time.Hour)
+	defaultTo(&c.DefaultLocale, "en")
+	defaultTo(&c.DefaultTimezone, "UTC")
+	defaultTo(&c.PictureSlots, 1)
+	return &Service{c: c, slots: picture.NewSlots(c.PictureSlots), reading: make(chan struct{}, readers)}, nil
+}
+
+func defaultTo[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// now is taken once in each operation, and decides everywhere in it.
+func (s *Service) now() time.Time { return s.c.Now().UTC().Truncate(time.Microsecond) }
+
+func (s *Service) allow(a audit.Actor, p audit.Permission, now time.Time) error {
+	return policy.Check(a, p, now, s.c.StepUpAge)
+}
+
+// post puts a letter into the outbox of tx.
+func (s *Service) post(ctx context.Context, tx Tx, to mail.Recipient, l mail.Letter, now time.Time) error {
+	e, err := mail.Seal(s.c.Sealer, to, mail.Urgent, l, now)
+	if err != nil {
+		return err
+	}
+	if err := tx.EnqueueMail(ctx, e); err != nil {
+		return err
+	}
+	tx.AfterCommit(func(context.Context) { s.c.Wake() })
+	return nil
+}
+
+// take asks the limiter, and returns a fault.Retry when the budget is spent. A
+// limiter that fails refuses: an unlimited door is worse than a closed one.
+func (s *Service) take(ctx context.Context, budget, key string, burst int, every time.Duration) error {
+	wait, err := s.c.Limiter.Take(ctx, budget+":"+key, burst, every)
+	if err != nil {
+		return &fault.Retry{Reason: errors.Join(fault.Unavailable, err), After: 5 * time.Second}
+	}
+	if wait > 0 {
+		return &fault.Retry{Reason: ErrRateLimited, After: wait}
+	}
+	return nil
+}
+
+// takeNetwork bounds what one network may ask of the routes that are open to
+// everybody.
+func (s *Service) takeNetwork(ctx context.Context, a audit.Actor, what string) error {
+	return s.take(ctx, what, clientip.Network(a.IP), 300, time.Second)
+}
+
+// mayMail reports whether another mail may go to an address that somebody typed:
+// 5 at once, then one every 12 minutes. Callers answer as if it had gone.
+func (s *Service) mayMail(ctx context.Context, key string) (bool, error) {
+	sum := sha256.Sum256([]byte(key))
+	err := s.take(ctx, "mail", hex.EncodeToString(sum[:16]), 5, 12*time.Minute)
+	if errors.Is(err, fault.Throttled) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func deviceOf(a audit.Actor) Device {
+	d := device.Parse(a.UserAgent)
+	out := Device{Browser: d.Browser, OS: d.OS}
+	if a.IP.IsValid() {
+		out.IP = a.IP.String()
+	}
+	return out
+}
+
+func (u User) recipient() mail.Recipient {
+	return mail.Recipient{Address: u.Email, Name: u.Name, Locale: u.Locale, Timezone: u.Timezone}
+}
+
+func (u User) target() audit.Target { return audit.UserTarget(u.ID, u.Name) }

@@ -1,0 +1,160 @@
+package accounts
+
+import (
+	"context"
+	"errors"
+
+	"github.com/aegisrunner/account-settings/audit"
+	"github.com/aegisrunner/account-settings/fault"
+	"github.com/aegisrunner/account-settings/id"
+	"github.com/aegisrunner/account-settings/internal/address"
+	"github.com/aegisrunner/account-settings/internal/text"
+	"github.com/aegisrunner/account-settings/internal/token"
+	"github.com/aegisrunner/account-settings/internal/zones"
+	"github.com/aegisrunner/account-settings/mail"
+)
+
+// MaxName is how many code points a name may have, after trimming and NFC.
+const MaxName = 100
+
+// StartSignUp mails a link to finish signing up, or, to an address that has an
+// account, a notice. The answer, and the work done, are the same for both; past
+// 5 mails an hour to one address nothing is sent and the answer is still the
+// same. locale is how to write to somebody unknown.
+func (s *Service) StartSignUp(ctx context.Context, actor audit.Actor, email, locale string) error {
+	now := s.now()
+	if err := s.allow(actor, PermSignUp, now); err != nil {
+		return err
+	}
+	addr, err := address.Parse(email)
+	if err != nil {
+		return err
+	}
+	if err := s.takeNetwork(ctx, actor, "sign_up"); err != nil {
+		return err
+	}
+	if ok, err := s.mayMail(ctx, addr.Key); !ok {
+		return err
+	}
+	secret := token.New()
+	signUp := SignUp{
+		Hash: secret.Hash(), Email: addr.Email, EmailKey: addr.Key,
+		CreatedAt: now, ExpiresAt: now.Add(s.c.SignUpLifetime),
+	}
+	return s.c.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
+		entry := actor.Did(ActionSignUpRequested, audit.Target{Kind: "address"}, now)
+		to := mail.Recipient{Address: addr.Email, Locale: s.locale(locale), Timezone: s.c.DefaultTimezone}
+		var letter mail.Letter = SignUpLetter{Token: secret.Reveal(), ExpiresAt: signUp.ExpiresAt}
+
+		known, err := tx.UserByEmail(ctx, addr.Key)
+		switch {
+		case err == nil:
+			// To the address on the account, never to the one that was typed.
+			to, letter = known.recipient(), AccountExistsLetter{}
+			entry = entry.InHistoryOf(known.ID)
+		case !errors.Is(err, ErrUserNotFound):
+			return err
+		}
+		// Stored in both cases, so that both do the same work. Nobody ever gets
+		// the token of the second kind.
+		if err := tx.InsertSignUp(ctx, signUp); err != nil {
+			return err
+		}
+		if err := s.post(ctx, tx, to, letter, now); err != nil {
+			return err
+		}
+		return tx.AppendAudit(ctx, entry)
+	})
+}
+
+// SignUpByToken returns the sign-up that a link belongs to, without spending
+// it, else ErrLinkGone.
+func (s *Service) SignUpByToken(ctx context.Context, actor audit.Actor, raw string) (SignUp, error) {
+	if err := s.takeNetwork(ctx, actor, "link"); err != nil {
+		return SignUp{}, err
+	}
+	secret, ok := token.Parse(raw)
+	if !ok {
+		return SignUp{}, ErrLinkGone
+	}
+	return s.c.Store.SignUpByHash(ctx, secret.Hash(), s.now())
+}
+
+// NewUser is what somebody says of themselves while signing up.
+type NewUser struct {
+	Token    string
+	Name     string
+	Timezone string // "": Config.DefaultTimezone
+	Locale   string // "": Config.DefaultLocale
+}
+
+// Check returns a fault.Fields that names what CreateFromSignUp would refuse.
+func (s *Service) Check(n NewUser) error {
+	_, err := s.checked(n)
+	return err
+}
+
+func (s *Service) checked(n NewUser) (NewUser, error) {
+	var f fault.Fields
+	name, err := text.Name("name", n.Name, MaxName)
+	f.AddFields(err)
+	n.Name = name
+	if n.Timezone == "" {
+		n.Timezone = s.c.DefaultTimezone
+	}
+	if n.Locale == "" {
+		n.Locale = s.c.DefaultLocale
+	}
+	s.checkTimezone(&f, n.Timezone)
+	s.checkLocale(&f, n.Locale)
+	return n, f.Err()
+}
+
+// CreateFromSignUp spends a link and makes the account. ErrLinkGone if the link
+// is gone, ErrEmailTaken if the address has got an account meanwhile. It is
+// called inside the transaction that also stores the credential.
+func (s *Service) CreateFromSignUp(ctx context.Context, actor audit.Actor, n NewUser) (User, error) {
+	now := s.now()
+	if err := s.allow(actor, PermSignUp, now); err != nil {
+		return User{}, err
+	}
+	n, err := s.checked(n)
+	if err != nil {
+		return User{}, err
+	}
+	secret, ok := token.Parse(n.Token)
+	if !ok {
+		return User{}, ErrLinkGone
+	}
+	u := User{
+		ID: id.NewUser(), Name: n.Name, Timezone: n.Timezone, Locale: n.Locale,
+		AvatarKey: newAvatarKey(), CreatedAt: now, UpdatedAt: now,
+	}
+	err = s.c.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
+		spent, err := tx.SpendSignUp(ctx, secret.Hash(), now)
+		if err != nil {
+			return err
+		}
+		u.Email, u.EmailKey = spent.Email, spent.EmailKey
+		if err := tx.InsertUser(ctx, u); err != nil {
+			return err
+		}
+		return tx.AppendAudit(ctx, actor.As(u.ID, u.Name).Did(ActionCreated, u.target(), now).InHistoryOf(u.ID))
+	})
+	if err != nil {
+		return User{}, err
+	}
+	return u, nil
+}
+
+func (s *Service) checkTimezone(f *fault.Fields, name string) {
+	if !zones.Valid(name) {
+		f.Add("timezone", "invalid_timezone", "must be an IANA time zone such as Europe/London")
+	}
+}
+
+func (s *Service) checkLocale(f *fault.Fields, tag string) {
+	if !s.localeOK(tag) {
+		f.Add("locale", "invalid_locale", "must be one of the offered languages")
+	}
+}

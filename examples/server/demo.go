@@ -1,0 +1,112 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"time"
+
+	"github.com/aegisrunner/account-settings/mail"
+)
+
+const (
+	demoEmail    = "ada@example.com"
+	demoPassword = "analytical engine 1843"
+)
+
+// device is a browser somewhere, some time ago.
+type device struct {
+	agent, from string
+	ago         time.Duration
+}
+
+var demoDevices = []device{
+	{"Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:145.0) Gecko/20100101 Firefox/145.0", "203.0.113.24", 33 * 24 * time.Hour},
+	{"Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.6 Mobile/15E148 Safari/604.1", "198.51.100.7", 12 * 24 * time.Hour},
+	{"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36", "2001:db8::1", 6 * 24 * time.Hour},
+}
+
+// seed puts a person with a few sign-ins into a new data folder, by the product's
+// own API, at the times at which they would have happened.
+func (s *server) seed(ctx context.Context) error {
+	mark := filepath.Join(s.c.data, "demo.json")
+	if _, err := os.Stat(mark); err == nil {
+		s.seeded = s.c.demo
+		return nil
+	}
+	if !s.c.demo || !s.fresh || s.mailbox == nil {
+		return nil
+	}
+	defer s.clock.shift(0)
+	s.clock.shift(-200 * 24 * time.Hour)
+	first := demoDevices[0]
+	if err := s.demoCall(first, "/auth/sign-up", map[string]string{"email": demoEmail}); err != nil {
+		return err
+	}
+	for _, j := range s.app.Jobs() {
+		if j.Name == "mail.deliver" {
+			if err := j.Run(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	token, err := tokenIn(s.mailbox.newest(demoEmail))
+	if err != nil {
+		return err
+	}
+	err = s.demoCall(first, "/auth/sign-up/complete", map[string]string{
+		"token": token, "name": "Ada Lovelace", "password": demoPassword, "timezone": "Europe/London", "locale": "en",
+	})
+	if err != nil {
+		return err
+	}
+	for _, d := range demoDevices {
+		s.clock.shift(-d.ago)
+		if err := s.demoCall(d, "/auth/sign-in", map[string]string{"email": demoEmail, "password": demoPassword}); err != nil {
+			return err
+		}
+	}
+	if err := s.mailbox.clear(); err != nil {
+		return err
+	}
+	s.seeded = true
+	return os.WriteFile(mark, []byte(`{"email":"`+demoEmail+`"}`+"\n"), 0o600)
+}
+
+// demoCall makes a request as a device would.
+func (s *server) demoCall(d device, path string, body any) error {
+	data, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	r := httptest.NewRequest(http.MethodPost, s.c.publicURL+"/api/v1"+path, bytes.NewReader(data))
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("User-Agent", d.agent)
+	r.RemoteAddr = "[" + d.from + "]:1"
+	w := httptest.NewRecorder()
+	s.app.Handler().ServeHTTP(w, r)
+	if w.Code >= http.StatusBadRequest {
+		return fmt.Errorf("%s: %d %s", path, w.Code, w.Body)
+	}
+	return nil
+}
+
+var linkPattern = regexp.MustCompile(`https?://\S+`)
+
+// tokenIn returns the token of the link in a mail.
+func tokenIn(m mail.Message) (string, error) {
+	for _, l := range linkPattern.FindAllString(m.Text, -1) {
+		if u, err := url.Parse(l); err == nil && u.Query().Get("token") != "" {
+			return u.Query().Get("token"), nil
+		}
+	}
+	return "", errors.New("no mail with a link has come")
+}

@@ -1,0 +1,100 @@
+// Command server is the whole product on one command: SQLite or PostgreSQL, the
+// pages, the API, and a development mailbox in place of real mail.
+//
+//	go run ./examples/server
+//
+// Every flag has an environment variable; see -h.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	settings "github.com/aegisrunner/account-settings"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr)
+	switch {
+	case errors.Is(err, errHelp):
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "server: "+err.Error())
+		os.Exit(1)
+	}
+}
+
+// drain is how long requests under way may take after SIGTERM.
+const drain = 20 * time.Second
+
+func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) error {
+	c, err := parse(args, getenv, stderr)
+	if err != nil {
+		return err
+	}
+	log := slog.New(slog.NewTextHandler(stderr, nil))
+	// Before anything is opened or written: a port in use must leave no trace.
+	listener, err := net.Listen("tcp", c.addr)
+	if err != nil {
+		if errors.Is(err, syscall.EADDRINUSE) {
+			return fmt.Errorf("%s is in use; stop what listens there, or choose another with -addr", c.addr)
+		}
+		return err
+	}
+	defer listener.Close()
+	if err := c.resolve(listener.Addr()); err != nil {
+		return err
+	}
+	srv, err := open(ctx, c, log)
+	if err != nil {
+		return err
+	}
+	defer srv.close()
+	srv.banner(stdout)
+
+	server := &http.Server{
+		Handler:           srv.handler(),
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       time.Minute,
+		WriteTimeout:      time.Minute,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
+	return serve(ctx, server, listener, srv.app)
+}
+
+// serve answers until ctx ends, lets requests under way finish, and stops the
+// jobs after them, so that what they queued is still delivered.
+func serve(ctx context.Context, server *http.Server, listener net.Listener, app *settings.Settings) error {
+	jobs, stopJobs := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopJobs()
+	jobsDone := make(chan struct{})
+	go func() {
+		defer close(jobsDone)
+		_ = app.Run(jobs)
+	}()
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(listener) }()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	draining, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
+	defer cancel()
+	err := server.Shutdown(draining)
+	stopJobs()
+	<-jobsDone
+	return err
+}

@@ -1,0 +1,225 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"time"
+
+	settings "github.com/aegisrunner/account-settings"
+	"github.com/aegisrunner/account-settings/bunstore"
+	"github.com/aegisrunner/account-settings/bunstore/postgres"
+	"github.com/aegisrunner/account-settings/bunstore/sqlite"
+	"github.com/aegisrunner/account-settings/mail"
+	"github.com/aegisrunner/account-settings/mail/smtp"
+)
+
+// server is the product with what is around it.
+type server struct {
+	c       *config
+	log     *slog.Logger
+	store   *bunstore.DB
+	app     *settings.Settings
+	clock   *clock
+	mailbox *mailbox // nil: mail goes out
+	public  *url.URL
+	fresh   bool // the data folder is new
+	seeded  bool // it holds the demo
+}
+
+func open(ctx context.Context, c *config, log *slog.Logger) (*server, error) {
+	s := &server{c: c, log: log, clock: &clock{}}
+	var err error
+	if s.public, err = url.Parse(c.publicURL); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(c.data, 0o700); err != nil {
+		return nil, fmt.Errorf("data folder: %w", err)
+	}
+	keys, err := s.keys()
+	if err != nil {
+		return nil, err
+	}
+	mailer, err := s.mailer()
+	if err != nil {
+		return nil, err
+	}
+	if s.store, err = s.database(ctx); err != nil {
+		return nil, err
+	}
+	mailboxURL := ""
+	if s.mailbox != nil {
+		mailboxURL = "/dev/mailbox"
+	}
+	s.app, err = settings.New(settings.Config{
+		Product: "Aegis", PublicURL: c.publicURL, Store: s.store, Keys: keys, Mailer: mailer,
+		From: "Aegis <hello@" + mailDomain(s.public) + ">", TrustedProxies: c.trusted,
+		MailboxURL: mailboxURL, Now: s.clock.Now, Log: log,
+	})
+	if err != nil {
+		s.close()
+		return nil, err
+	}
+	if err := s.seed(ctx); err != nil {
+		s.close()
+		return nil, fmt.Errorf("demo data: %w", err)
+	}
+	return s, nil
+}
+
+func (s *server) close() {
+	if err := s.store.Close(); err != nil {
+		s.log.Error("server: database not closed cleanly", "err", err)
+	}
+}
+
+// keys makes the key file of a new data folder. Where there is a database and no
+// keys, a new file would open nothing that is sealed there: that is an error.
+func (s *server) keys() (settings.Keys, error) {
+	path := filepath.Join(s.c.data, "keys.json")
+	_, err := os.Stat(path)
+	if err == nil {
+		return settings.LoadKeys(path)
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return settings.Keys{}, err
+	}
+	if _, err := os.Stat(s.databaseFile()); err == nil && s.c.db == "" {
+		return settings.Keys{}, fmt.Errorf("%s is missing, and %s was sealed with it: bring the file back, or choose a new folder with -data", path, s.databaseFile())
+	}
+	s.fresh = true
+	return settings.CreateKeys(path)
+}
+
+func (s *server) databaseFile() string { return filepath.Join(s.c.data, "settings.db") }
+
+func (s *server) database(ctx context.Context) (*bunstore.DB, error) {
+	if s.c.db != "" {
+		return postgres.OpenWith(ctx, postgres.Config{DSN: s.c.db})
+	}
+	return sqlite.OpenWith(ctx, sqlite.Config{Path: s.databaseFile()})
+}
+
+func (s *server) mailer() (mail.Mailer, error) {
+	if s.c.smtp != "" {
+		sc, err := smtp.ParseURL(s.c.smtp)
+		if err != nil {
+			return nil, fmt.Errorf("-smtp: %w", err)
+		}
+		return smtp.New(sc)
+	}
+	box, err := openMailbox(filepath.Join(s.c.data, "mailbox"), s.clock.Now)
+	s.mailbox = box
+	return box, err
+}
+
+func mailDomain(u *url.URL) string {
+	if h := u.Hostname(); !loopbackHost(h) {
+		return h
+	}
+	return "aegis.example"
+}
+
+// handler is the product and what an operator and a developer need around it.
+func (s *server) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	mux.HandleFunc("GET /readyz", s.ready)
+	mux.Handle("/", s.canonical(s.app.Handler()))
+	if s.mailbox != nil {
+		mux.Handle("/dev/mailbox", s.devOnly(s.mailbox))
+		mux.Handle("/dev/mailbox.json", s.devOnly(s.mailbox))
+		mux.Handle("/dev/mailbox/", s.devOnly(s.mailbox))
+	}
+	if s.c.devClock {
+		mux.Handle("POST /dev/clock", s.devOnly(s.clock))
+	}
+	return s.logged(mux)
+}
+
+func (s *server) ready(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
+	defer cancel()
+	h := s.app.Health(ctx)
+	if h.StoreError != nil {
+		s.log.ErrorContext(ctx, "server: not ready", "err", h.StoreError)
+		http.Error(w, "the database cannot be asked", http.StatusServiceUnavailable)
+		return
+	}
+	fmt.Fprintln(w, "ready")
+}
+
+// canonical sends another name of this machine to the one of the public URL:
+// cookies and passkeys belong to a name.
+func (s *server) canonical(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Host != s.public.Host && loopbackHost(r.Host) && loopbackHost(s.public.Host) {
+			http.Redirect(w, r, s.c.publicURL+r.URL.RequestURI(), http.StatusTemporaryRedirect)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+var forwarding = []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip", "Via"}
+
+// devOnly hides what is for the developer at this machine from everybody else,
+// also when a proxy or a tunnel brings them here, and from other sites' pages.
+func (s *server) devOnly(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		hide := !loopbackHost(r.Host)
+		for _, h := range forwarding {
+			hide = hide || r.Header.Get(h) != ""
+		}
+		if site := r.Header.Get("Sec-Fetch-Site"); site == "cross-site" || site == "same-site" {
+			hide = hide || r.Method != http.MethodGet || r.Header.Get("Sec-Fetch-Mode") != "navigate"
+		}
+		if hide {
+			http.NotFound(w, r)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// logged writes a line for each request, without the query: it may hold a token.
+func (s *server) logged(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		start := time.Now()
+		rec := &recorder{ResponseWriter: w, status: http.StatusOK}
+		next.ServeHTTP(rec, r)
+		s.log.LogAttrs(r.Context(), slog.LevelInfo, "request", slog.String("method", r.Method), slog.String("path", r.URL.Path),
+			slog.Int("status", rec.status), slog.Duration("took", time.Since(start)), slog.String("request_id", w.Header().Get("X-Request-Id")))
+	})
+}
+
+type recorder struct {
+	http.ResponseWriter
+	status int
+}
+
+func (r *recorder) WriteHeader(status int) {
+	r.status = status
+	r.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap lets http.ResponseController reach what is below.
+func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
+
+func (s *server) banner(w io.Writer) {
+	fmt.Fprintf(w, "\n  Account settings  %s\n", s.c.publicURL)
+	if s.seeded {
+		fmt.Fprintf(w, "  Demo sign-in      %s / %s\n", demoEmail, demoPassword)
+	}
+	if s.mailbox != nil {
+		fmt.Fprintf(w, "  Mailbox           %s/dev/mailbox\n", s.c.publicURL)
+	}
+	fmt.Fprintf(w, "  API               %s/api/v1/docs\n\n", s.c.publicURL)
+}

@@ -1,0 +1,96 @@
+package settings
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+
+	"github.com/aegisrunner/account-settings/audit"
+	"github.com/aegisrunner/account-settings/id"
+	"github.com/aegisrunner/account-settings/internal/problem"
+	"github.com/aegisrunner/account-settings/security/httpsession"
+)
+
+type jsonText = json.RawMessage
+
+// Handler serves the pages, the JSON API, their assets and the pictures, at the
+// paths of Config.Paths. Mount it at the root of PublicURL, or of the host's own
+// mux: it answers 404 for what is not its own.
+func (s *Settings) Handler() http.Handler { return s.handler }
+
+func (s *Settings) route(api, site http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle(s.c.Paths.API+"/", api)
+	mux.Handle(s.c.Paths.Pages+"/avatars/", api)
+	mux.Handle("/", site)
+	return s.sessions.Identify(s.secure(mux))
+}
+
+// secure sets the headers that every answer has.
+func (s *Settings) secure(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "same-origin")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Permissions-Policy", "camera=(), microphone=(), geolocation=()")
+		if s.url.Scheme == "https" {
+			h.Set("Strict-Transport-Security", "max-age=63072000; includeSubDomains")
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// User is who is signed in, for the host's own handlers.
+type User struct {
+	ID       id.User
+	Name     string
+	Email    string
+	Timezone string // IANA name
+	Locale   string // BCP 47
+	Actor    Actor  // to call the services with
+}
+
+type userKey struct{}
+
+// UserFrom returns who is signed in, inside of [Settings.RequireUser].
+func UserFrom(ctx context.Context) (User, bool) {
+	u, ok := ctx.Value(userKey{}).(User)
+	return u, ok
+}
+
+// RequireUser lets only signed-in people through to next, which finds them by
+// [UserFrom]. A page view of somebody else is sent to sign in and comes back;
+// any other request gets 401. An unsafe request by cookie must come from
+// PublicURL's own pages, else 403.
+func (s *Settings) RequireUser(next http.Handler) http.Handler {
+	return s.sessions.Identify(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		caller, err := s.sessions.Authenticate(r)
+		if err == nil && !caller.Actor.SignedIn() {
+			err = audit.ErrUnauthenticated
+		}
+		if err != nil {
+			s.refuse(w, r, err)
+			return
+		}
+		p := caller.Login.Person
+		u := User{ID: p.ID, Name: p.Name, Email: p.Email, Timezone: p.Timezone, Locale: p.Locale, Actor: caller.Actor}
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), userKey{}, u)))
+	}))
+}
+
+func (s *Settings) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	p := problem.Of(err)
+	if p.Internal {
+		s.c.Log.ErrorContext(r.Context(), "settings: request failed", "err", err,
+			"request_id", httpsession.From(r.Context()).RequestID)
+	}
+	page := r.Method == http.MethodGet && r.Header.Get("Authorization") == ""
+	if p.Status == http.StatusUnauthorized && page {
+		http.Redirect(w, r, s.c.Paths.Pages+"/sign-in?next="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)
+		return
+	}
+	http.Error(w, p.Detail, p.Status)
+}

@@ -1,0 +1,123 @@
+package flows
+
+import (
+	"context"
+	"errors"
+
+	"github.com/aegisrunner/account-settings/accounts"
+	"github.com/aegisrunner/account-settings/audit"
+	"github.com/aegisrunner/account-settings/fault"
+	"github.com/aegisrunner/account-settings/security"
+)
+
+// Services are the wired domains.
+type Services struct {
+	Store    Store
+	Accounts *accounts.Service
+	Security *security.Service
+}
+
+// CompleteSignUp is what finishing to sign up needs.
+type CompleteSignUp struct {
+	accounts.NewUser
+	Password string
+}
+
+// CompleteSignUp spends the link, makes the account with its credential and
+// begins a session. Input that is refused does not use the link up, and an
+// unknown link is refused before anything is hashed.
+func (f *Services) CompleteSignUp(ctx context.Context, actor audit.Actor, in CompleteSignUp) (security.SignedIn, error) {
+	if _, err := f.Accounts.SignUpByToken(ctx, actor, in.Token); err != nil {
+		return security.SignedIn{}, err
+	}
+	var fields fault.Fields
+	for _, err := range []error{f.Accounts.Check(in.NewUser), f.Security.CheckNewPassword("password", in.Password)} {
+		if err != nil && !fields.AddFields(err) {
+			return security.SignedIn{}, err
+		}
+	}
+	if err := fields.Err(); err != nil {
+		return security.SignedIn{}, err
+	}
+	hash, err := f.Security.HashNewPassword(ctx, "password", in.Password)
+	if err != nil {
+		return security.SignedIn{}, err
+	}
+	var out security.SignedIn
+	err = f.Store.InTx(ctx, func(ctx context.Context) error {
+		u, err := f.Accounts.CreateFromSignUp(ctx, actor, in.NewUser)
+		if err != nil {
+			return err
+		}
+		out, err = f.Security.Enroll(ctx, actor, u.ID, hash)
+		return err
+	})
+	if err != nil {
+		return security.SignedIn{}, err
+	}
+	return out, nil
+}
+
+// ConfirmEmail makes a new address the person's, and ends the sessions and links
+// that were there before, except the session that asked for the change.
+func (f *Services) ConfirmEmail(ctx context.Context, actor audit.Actor, token string) (accounts.EmailChange, error) {
+	return f.emailByLink(ctx, func(ctx context.Context) (accounts.EmailChange, error) {
+		c, err := f.Accounts.ConfirmEmailChange(ctx, actor, token)
+		if err != nil {
+			return c, err
+		}
+		return c, f.Security.EmailChanged(ctx, audit.System("email change"), c.User, c.Session)
+	})
+}
+
+// UndoEmail cancels a pending change. One that has happened is undone: the old
+// address comes back, all sessions end, the password opens nothing any more and
+// a link to set a new one is mailed there.
+func (f *Services) UndoEmail(ctx context.Context, actor audit.Actor, token string) (accounts.EmailChange, error) {
+	return f.emailByLink(ctx, func(ctx context.Context) (accounts.EmailChange, error) {
+		c, err := f.Accounts.UndoEmailChange(ctx, actor, token)
+		if err != nil || c.ConfirmedAt.IsZero() {
+			return c, err
+		}
+		return c, f.Security.Recover(ctx, audit.System("email undo"), c.User)
+	})
+}
+
+func (f *Services) emailByLink(ctx context.Context, fn func(context.Context) (accounts.EmailChange, error)) (accounts.EmailChange, error) {
+	var c accounts.EmailChange
+	err := f.Store.InTx(ctx, func(ctx context.Context) (err error) {
+		c, err = fn(ctx)
+		return err
+	})
+	if errors.Is(err, accounts.ErrUserNotFound) || errors.Is(err, security.ErrPersonNotFound) {
+		return accounts.EmailChange{}, accounts.ErrLinkGone
+	}
+	if err != nil {
+		return accounts.EmailChange{}, err
+	}
+	return c, nil
+}
+
+// Profile is the person who acts, from every domain.
+type Profile struct {
+	accounts.User
+	PendingEmail *accounts.EmailChange
+	Login        security.Login
+}
+
+// Profile returns the person who acts.
+func (f *Services) Profile(ctx context.Context, actor audit.Actor, login security.Login) (Profile, error) {
+	u, err := f.Accounts.Me(ctx, actor)
+	if err != nil {
+		return Profile{}, err
+	}
+	p := Profile{User: u, Login: login}
+	c, err := f.Accounts.PendingEmailChange(ctx, actor)
+	switch {
+	case err == nil:
+		p.PendingEmail = &c
+	case !errors.Is(err, accounts.ErrNoEmailChange):
+		return Profile{}, err
+	}
+	return p, nil
+}

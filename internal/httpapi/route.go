@@ -1,0 +1,202 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"mime"
+	"net/http"
+	"reflect"
+	"strconv"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/aegisrunner/account-settings/accounts"
+	"github.com/aegisrunner/account-settings/audit"
+	"github.com/aegisrunner/account-settings/fault"
+	"github.com/aegisrunner/account-settings/internal/strictjson"
+	"github.com/aegisrunner/account-settings/security"
+	"github.com/aegisrunner/account-settings/security/httpsession"
+)
+
+// route is one line of the table.
+type route struct {
+	method, path string
+	permission   audit.Permission
+	tag, summary string
+	about        string // more, for the document
+	status       int    // of success
+	problems     []string
+	query        []param
+	handler
+}
+
+type param struct{ name, about string }
+
+// handler is what a route does, with the types that document it.
+type handler struct {
+	in, out reflect.Type // nil: no body
+	raw     string       // media type of a body that is not JSON
+	serve   func(*API, *call) (any, error)
+}
+
+// call is one request under way.
+type call struct {
+	w      http.ResponseWriter
+	r      *http.Request
+	caller httpsession.Caller
+}
+
+func (c *call) ctx() context.Context { return c.r.Context() }
+
+// actor is who asks.
+func (c *call) actor() audit.Actor { return c.caller.Actor }
+
+// bearer reports whether the session travels in a header: such a client has no
+// way to receive a new token.
+func (c *call) bearer() bool { return c.caller.Via == httpsession.Bearer }
+
+// takes is a handler with a JSON body. Its answer may be nil: 204.
+func takes[In any, Out any](fn func(*API, *call, In) (*Out, error)) handler {
+	return handler{in: reflect.TypeFor[In](), out: answer[Out](), serve: func(a *API, c *call) (any, error) {
+		var in In
+		if err := decode(c, &in); err != nil {
+			return nil, err
+		}
+		return result(fn(a, c, in))
+	}}
+}
+
+// gives is a handler without a body.
+func gives[Out any](fn func(*API, *call) (*Out, error)) handler {
+	return handler{out: answer[Out](), serve: func(a *API, c *call) (any, error) { return result(fn(a, c)) }}
+}
+
+// nothing is the answer of a handler that has none.
+type nothing struct{}
+
+func answer[Out any]() reflect.Type {
+	t := reflect.TypeFor[Out]()
+	if t == reflect.TypeFor[nothing]() {
+		return nil
+	}
+	return t
+}
+
+func result[Out any](out *Out, err error) (any, error) {
+	if err != nil || out == nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// policies are the tables of all domains in one.
+func policies() audit.Policy {
+	all := audit.Policy{}
+	maps.Copy(all, accounts.Policy())
+	maps.Copy(all, security.Policy())
+	all[permPublic] = audit.Rule{}
+	return all
+}
+
+// permPublic is what documents and constants need: nothing.
+const permPublic audit.Permission = "api.public"
+
+func (a *API) register(api huma.API, rt route) error {
+	rule, ok := a.policy[rt.permission]
+	if !ok {
+		return fmt.Errorf("httpapi: %s %s declares no access: permission %q is in no policy", rt.method, rt.path, rt.permission)
+	}
+	op := operation(api, rt, rule)
+	api.OpenAPI().AddOperation(op)
+	api.Adapter().Handle(op, func(ctx huma.Context) {
+		r, w := humago.Unwrap(ctx)
+		a.serve(w, r, rt, rule)
+	})
+	return nil
+}
+
+func (a *API) serve(w http.ResponseWriter, r *http.Request, rt route, rule audit.Rule) {
+	c := &call{w: w, r: r}
+	out, err := a.run(c, rt, rule)
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	if out == nil {
+		w.WriteHeader(rt.status)
+		return
+	}
+	writeJSON(w, rt.status, out)
+}
+
+func (a *API) run(c *call, rt route, rule audit.Rule) (any, error) {
+	var err error
+	if rule.SignedIn {
+		if c.caller, err = a.c.Sessions.Authenticate(c.r); err != nil {
+			return nil, err
+		}
+	} else {
+		c.caller.Actor = httpsession.From(c.r.Context())
+		if err := a.c.Sessions.CheckCookie(c.r); err != nil {
+			return nil, err
+		}
+	}
+	// Before the body is read: somebody who may not call gets no opinion on it.
+	if err := a.policy.Check(c.actor(), rt.permission, a.c.Now(), a.c.StepUpAge); err != nil {
+		return nil, err
+	}
+	return rt.handler.serve(a, c)
+}
+
+const maxBody = 64 << 10
+
+var (
+	errNotFound    = fault.New(fault.NotFound, "not_found", "httpapi: no such path")
+	errContentType = fault.New(fault.Unsupported, "unsupported_media_type", "httpapi: Content-Type must be application/json")
+	errTooLarge    = fault.New(fault.TooLarge, "too_large", "httpapi: body too large")
+	errUnreadable  = fault.New(fault.Malformed, "malformed", "httpapi: body cannot be read")
+)
+
+func decode(c *call, into any) error {
+	media, params, err := mime.ParseMediaType(c.r.Header.Get("Content-Type"))
+	if err != nil || media != "application/json" {
+		return errContentType
+	}
+	if cs := params["charset"]; cs != "" && cs != "utf-8" && cs != "UTF-8" {
+		return errContentType
+	}
+	data, err := readBody(c, maxBody)
+	if err != nil {
+		return err
+	}
+	return strictjson.Decode(data, into)
+}
+
+func readBody(c *call, limit int64) ([]byte, error) {
+	data, err := io.ReadAll(http.MaxBytesReader(c.w, c.r.Body, limit))
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return nil, errTooLarge
+	case err != nil:
+		return nil, errUnreadable
+	}
+	return data, nil
+}
+
+// page returns ?limit= and ?cursor=.
+func (c *call) page() (cursor string, limit int, err error) {
+	q := c.r.URL.Query()
+	limit = 50
+	if s := q.Get("limit"); s != "" {
+		limit, err = strconv.Atoi(s)
+		if err != nil || limit < 1 || limit > 200 {
+			return "", 0, fault.Fields{{Name: "limit", Code: "invalid", Message: "must be 1 to 200"}}
+		}
+	}
+	return q.Get("cursor"), limit, nil
+}

@@ -1,0 +1,120 @@
+package httpapi
+
+import (
+	"net/http"
+
+	"github.com/aegisrunner/account-settings/accounts"
+	"github.com/aegisrunner/account-settings/security"
+)
+
+const (
+	tagSigning = "Signing up and in"
+	tagPerson  = "The person"
+	tagGeneral = "General"
+)
+
+var paging = []param{
+	{"limit", "How many items, 1–200; default 50"},
+	{"cursor", "next_cursor of the page before"},
+}
+
+// table is every route of the API. Add a line here, and the document, the access
+// matrix test and the docs page know it.
+var table = []route{
+	{
+		method: http.MethodGet, path: "/meta", permission: permPublic, tag: tagGeneral, status: 200,
+		summary: "Time zones, languages, password rules, links", handler: gives((*API).meta),
+	},
+	{
+		method: http.MethodPost, path: "/auth/sign-up", permission: accounts.PermSignUp, tag: tagSigning, status: 202,
+		summary: "Ask for an account", handler: takes((*API).signUp),
+		about: "Mails a link to finish, or a notice to an address that has an account. The answer is the same.",
+	},
+	{
+		method: http.MethodPost, path: "/auth/sign-up/complete", permission: accounts.PermSignUp, tag: tagSigning, status: 201,
+		summary: "Finish signing up by the mailed link", handler: takes((*API).completeSignUp),
+		about: "The account exists from here on, and the person is signed in.", problems: []string{"link_gone", "email_taken"},
+	},
+	{
+		method: http.MethodPost, path: "/auth/sign-in", permission: security.PermSignIn, tag: tagSigning, status: 200,
+		summary: "Sign in by password", handler: takes((*API).signIn), problems: []string{"invalid_credentials", "rate_limited", "overloaded"},
+		about: "Sets the session cookie, or with \"transport\":\"token\" answers session_token for Authorization: Bearer.",
+	},
+	{
+		method: http.MethodPost, path: "/auth/reauthenticate", permission: security.PermReauthenticate, tag: tagSigning, status: 204,
+		summary: "Prove a factor again", handler: takes((*API).reauthenticate), problems: []string{"invalid_credentials", "rate_limited"},
+		about: "Afterwards sensitive actions are open for 10 minutes (default).",
+	},
+	{
+		method: http.MethodPost, path: "/auth/sign-out", permission: security.PermSignOut, tag: tagSigning, status: 204,
+		summary: "End this session", handler: gives((*API).signOut),
+	},
+	{
+		method: http.MethodPost, path: "/auth/password/forgot", permission: security.PermForgot, tag: tagSigning, status: 202,
+		summary: "Ask for a link to set a new password", handler: takes((*API).forgotPassword),
+		about: "The answer does not tell whether the address has an account.",
+	},
+	{
+		method: http.MethodPost, path: "/auth/password/reset", permission: security.PermReset, tag: tagSigning, status: 204,
+		summary: "Set a new password by the mailed link", handler: takes((*API).resetPassword), problems: []string{"link_gone"},
+		about: "Ends all sessions. Does not sign in.",
+	},
+	{
+		method: http.MethodGet, path: "/account", permission: accounts.PermView, tag: tagPerson, status: 200,
+		summary: "The signed-in person", handler: gives((*API).account),
+	},
+	{
+		method: http.MethodPatch, path: "/account", permission: accounts.PermUpdate, tag: tagPerson, status: 200,
+		summary: "Change name, time zone or language", handler: takes((*API).patchAccount),
+	},
+	{
+		method: http.MethodPut, path: "/account/avatar", permission: accounts.PermPicture, tag: tagPerson, status: 200,
+		summary: "Upload a picture", handler: putPicture, problems: []string{"too_large", "unsupported_media_type"},
+		about: "The file itself as the body: PNG, JPEG, WebP or GIF, at most 5 MiB and 25 megapixels.",
+	},
+	{
+		method: http.MethodDelete, path: "/account/avatar", permission: accounts.PermPicture, tag: tagPerson, status: 204,
+		summary: "Go back to the picture drawn from the initials", handler: gives((*API).deletePicture),
+	},
+	{
+		method: http.MethodPost, path: "/account/email", permission: accounts.PermEmailChange, tag: tagPerson, status: 202,
+		summary: "Ask to change the address", handler: takes((*API).changeEmail),
+		about: "Nothing changes until the link mailed to the new address is opened. The old address is told at once.",
+	},
+	{
+		method: http.MethodGet, path: "/account/email/pending", permission: accounts.PermEmailPending, tag: tagPerson, status: 200,
+		summary: "The change that waits to be confirmed", handler: gives((*API).pendingEmail),
+	},
+	{
+		method: http.MethodDelete, path: "/account/email/pending", permission: accounts.PermEmailCancel, tag: tagPerson, status: 204,
+		summary: "Withdraw it", handler: gives((*API).cancelEmail),
+	},
+	{
+		method: http.MethodPost, path: "/account/email/confirm", permission: accounts.PermEmailByLink, tag: tagPerson, status: 204,
+		summary: "Confirm a new address by the mailed link", handler: takes((*API).confirmEmail), problems: []string{"link_gone", "email_taken"},
+	},
+	{
+		method: http.MethodPost, path: "/account/email/undo", permission: accounts.PermEmailByLink, tag: tagPerson, status: 204,
+		summary: "Cancel or undo a change by the link mailed to the old address", handler: takes((*API).undoEmail), problems: []string{"link_gone"},
+		about: "Undoing a confirmed change ends all sessions, voids the password and mails a link to set a new one.",
+	},
+	{
+		method: http.MethodPut, path: "/account/password", permission: security.PermChangePassword, tag: tagPerson, status: 204,
+		summary: "Change the password, or set the first one", handler: takes((*API).changePassword),
+		about:    "Ends every other session. A first password needs a fresh proof instead of current_password.",
+		problems: []string{"rate_limited", "overloaded"},
+	},
+	{
+		method: http.MethodGet, path: "/account/sessions", permission: security.PermListSessions, tag: tagPerson, status: 200,
+		summary: "Where the person is signed in", handler: gives((*API).sessions), query: paging,
+	},
+	{
+		method: http.MethodDelete, path: "/account/sessions", permission: security.PermRevokeSessions, tag: tagPerson, status: 204,
+		summary: "Sign out other devices, or everywhere", handler: gives((*API).revokeSessions),
+		query: []param{{"scope", "others, or all: the present session included"}},
+	},
+	{
+		method: http.MethodDelete, path: "/account/sessions/{id}", permission: security.PermRevokeSessions, tag: tagPerson, status: 204,
+		summary: "Sign out one device", handler: gives((*API).revokeSession),
+	},
+}

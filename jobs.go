@@ -1,0 +1,140 @@
+package settings
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// Job is periodic work. It is safe to run on any number of nodes at once and to
+// kill at any point.
+type Job struct {
+	Name  string
+	Every time.Duration // how often it is due
+	Run   func(ctx context.Context) error
+}
+
+const (
+	jobMail    = "mail.deliver"
+	mailEvery  = 5 * time.Second
+	mailKept   = 30 * 24 * time.Hour // blanked letters, for inspection
+	overdueAge = time.Minute
+)
+
+// Jobs lists the periodic work, for the host's own scheduler; or see [Settings.Run].
+func (s *Settings) Jobs() []Job {
+	return []Job{
+		{jobMail, mailEvery, s.deliverMail},
+		{"mail.purge", 24 * time.Hour, func(ctx context.Context) error {
+			_, err := s.c.Store.Mail().PurgeMail(ctx, s.c.Now().UTC().Add(-mailKept))
+			return err
+		}},
+		{"security.purge", time.Hour, s.Security.Purge},
+		{"accounts.purge_links", time.Hour, s.Accounts.PurgeLinks},
+		{"accounts.collect_blobs", 5 * time.Minute, s.Accounts.CollectBlobs},
+	}
+}
+
+// deliverMail delivers until nothing is due.
+func (s *Settings) deliverMail(ctx context.Context) error {
+	for {
+		n, err := s.courier.Deliver(ctx)
+		if err != nil || n == 0 {
+			return err
+		}
+	}
+}
+
+// Run runs the jobs until ctx ends, and then waits for those under way. Mail
+// leaves at once: a commit that queued some wakes the courier. A failing job is
+// logged and tried again when it is next due. Run returns nil.
+func (s *Settings) Run(ctx context.Context) error {
+	s.running.Add(1)
+	defer s.running.Add(-1)
+	var wg sync.WaitGroup
+	for _, j := range s.Jobs() {
+		var wake chan struct{}
+		if j.Name == jobMail {
+			wake = s.wake
+		}
+		wg.Go(func() { s.loop(ctx, j, wake) })
+	}
+	wg.Wait()
+	return nil
+}
+
+func (s *Settings) loop(ctx context.Context, j Job, wake <-chan struct{}) {
+	tick := time.NewTicker(j.Every)
+	defer tick.Stop()
+	for {
+		s.runJob(ctx, j)
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		case <-wake:
+		}
+	}
+}
+
+func (s *Settings) runJob(ctx context.Context, j Job) {
+	defer func() {
+		if v := recover(); v != nil {
+			s.c.Log.ErrorContext(ctx, "settings: job panicked", "job", j.Name, "panic", v)
+		}
+	}()
+	if err := j.Run(ctx); err != nil && !errors.Is(err, context.Canceled) {
+		s.c.Log.ErrorContext(ctx, "settings: job failed", "job", j.Name, "err", err)
+	}
+}
+
+// wakeCourier is called after a commit that queued mail.
+func (s *Settings) wakeCourier() {
+	select {
+	case s.wake <- struct{}{}:
+	default: // it is awake already
+	}
+	if s.running.Load() == 0 {
+		s.warnIfOverdue()
+	}
+}
+
+// warnIfOverdue looks, at most once a minute, whether mail waits that nobody
+// delivers: a host that runs no jobs would otherwise wonder where its mail is.
+func (s *Settings) warnIfOverdue() {
+	now, last := s.c.Now().Unix(), s.checked.Load()
+	if now-last < int64(overdueAge/time.Second) || !s.checked.CompareAndSwap(last, now) || last == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if h := s.Health(ctx); h.MailOverdue {
+		s.c.Log.LogAttrs(ctx, slog.LevelWarn, "settings: mail waits and nobody delivers it; run Settings.Run or the Jobs",
+			slog.Time("waiting_since", h.MailWaitingSince))
+	}
+}
+
+// Health is what a host's monitoring wants to know.
+type Health struct {
+	StoreError       error     // the database cannot be asked, or its schema is not this version's
+	MailWaitingSince time.Time // of the oldest letter that is due; zero: none
+	MailOverdue      bool      // one has been due for over a minute
+	Running          bool      // Run is under way in this process
+}
+
+// OK reports whether all is well.
+func (h Health) OK() bool { return h.StoreError == nil && !h.MailOverdue }
+
+// Health asks the database.
+func (s *Settings) Health(ctx context.Context) Health {
+	h := Health{Running: s.running.Load() > 0, StoreError: s.c.Store.Ready(ctx)}
+	if h.StoreError != nil {
+		return h
+	}
+	now := s.c.Now().UTC()
+	h.MailWaitingSince, h.StoreError = s.c.Store.Mail().OldestDueMail(ctx, now)
+	h.MailOverdue = !h.MailWaitingSince.IsZero() && now.Sub(h.MailWaitingSince) > overdueAge
+	return h
+}

@@ -1,0 +1,252 @@
+// Package httpsession carries sessions over HTTP: the cookie, the Authorization
+// header, where a request comes from, and the check that it comes from our own
+// pages.
+//
+// # Cookie
+//
+// The token travels in a cookie that is HttpOnly, SameSite=Lax, without a Domain,
+// and on https named "__Host-session" and Secure (RFC 6265bis). On http, which is
+// for loopback alone, its name is "session". A client that is no browser sends
+// "Authorization: Bearer" instead; beside a cookie it decides alone.
+//
+// # Cross-site requests
+//
+// An unsafe request that carries the cookie must prove that it comes from our own
+// pages: by Sec-Fetch-Site: same-origin, or by an Origin equal to the public URL.
+// With neither it is refused. Without the cookie it passes: JSON cannot be sent
+// across sites without a preflight. HTML forms can, and are checked by
+// [Manager.CheckForm].
+package httpsession
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/aegisrunner/account-settings/audit"
+	"github.com/aegisrunner/account-settings/fault"
+	"github.com/aegisrunner/account-settings/internal/clientip"
+	"github.com/aegisrunner/account-settings/internal/device"
+	"github.com/aegisrunner/account-settings/security"
+)
+
+// ErrCrossOrigin is returned for an unsafe request that does not come from our
+// own pages.
+var ErrCrossOrigin = fault.New(fault.Forbidden, "cross_origin", "httpsession: request from another site")
+
+// Sessions is what this package asks of security.Service.
+type Sessions interface {
+	Authenticate(ctx context.Context, token string) (security.Login, error)
+	Touch(ctx context.Context, l security.Login, from audit.Actor) error
+}
+
+// Config configures a [Manager].
+type Config struct {
+	Sessions  Sessions // required
+	PublicURL *url.URL // required: scheme and host decide the cookie and the origin
+
+	// TrustedProxies are the networks whose X-Forwarded-For counts. Empty: none.
+	TrustedProxies []netip.Prefix
+
+	// Lifetime is how long a browser keeps the cookie. Zero: 90 days. The
+	// session itself may end earlier.
+	Lifetime time.Duration
+
+	Log *slog.Logger // nil: discard
+}
+
+// Manager is safe for concurrent use.
+type Manager struct {
+	c       Config
+	clients *clientip.Resolver
+	origin  string
+	cookie  string
+	secure  bool
+}
+
+// New returns a manager, or an error that names every missing or wrong field.
+func New(c Config) (*Manager, error) {
+	var errs []error
+	if c.Sessions == nil {
+		errs = append(errs, errors.New("httpsession: Config.Sessions is required"))
+	}
+	if c.PublicURL == nil || c.PublicURL.Host == "" {
+		errs = append(errs, errors.New("httpsession: Config.PublicURL is required"))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	if c.Lifetime == 0 {
+		c.Lifetime = 90 * 24 * time.Hour
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	m := &Manager{
+		c: c, clients: clientip.New(c.TrustedProxies),
+		origin: c.PublicURL.Scheme + "://" + c.PublicURL.Host,
+		cookie: "session",
+	}
+	if c.PublicURL.Scheme == "https" {
+		m.cookie, m.secure = "__Host-session", true
+	}
+	return m, nil
+}
+
+// Via says how a request named its session.
+type Via int
+
+// The ways.
+const (
+	Nothing Via = iota
+	Cookie
+	Bearer
+)
+
+// Caller is who sends a request.
+type Caller struct {
+	Actor audit.Actor    // anonymous, but with address and agent, if nobody is signed in
+	Login security.Login // zero if nobody is signed in
+	Via   Via            // Nothing if nobody is signed in
+	Stale bool           // a cookie was sent that opens nothing any more
+}
+
+type contextKey struct{}
+
+// Identify puts where each request comes from into its context: address, agent
+// and a new request ID, which also goes into the X-Request-Id header of the
+// answer. It looks nothing up. It must be outside of everything else here.
+func (m *Manager) Identify(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var b [8]byte
+		_, _ = rand.Read(b[:])
+		from := audit.Actor{
+			Kind: audit.KindAnonymous, IP: m.clients.Client(r),
+			UserAgent: device.Clean(r.UserAgent()), RequestID: hex.EncodeToString(b[:]),
+		}
+		w.Header().Set("X-Request-Id", from.RequestID)
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), contextKey{}, from)))
+	})
+}
+
+// From returns where the request comes from, as Identify found it.
+func From(ctx context.Context) audit.Actor {
+	from, _ := ctx.Value(contextKey{}).(audit.Actor)
+	if from.Kind == "" {
+		from.Kind = audit.KindAnonymous
+	}
+	return from
+}
+
+// Authenticate finds who sends r. Nobody is no error. Errors: ErrCrossOrigin;
+// audit.ErrUnauthenticated for an Authorization header that does not open a
+// session, which a cookie never makes up for; and outages as they are.
+func (m *Manager) Authenticate(r *http.Request) (Caller, error) {
+	caller := Caller{Actor: From(r.Context())}
+	raw, via, err := m.token(r)
+	if err != nil {
+		return caller, err
+	}
+	if via != Bearer {
+		if err := m.CheckCookie(r); err != nil {
+			return caller, err
+		}
+	}
+	if via == Nothing {
+		return caller, nil
+	}
+	login, err := m.c.Sessions.Authenticate(r.Context(), raw)
+	if errors.Is(err, audit.ErrUnauthenticated) && via == Cookie {
+		caller.Stale = true
+		return caller, nil
+	}
+	if err != nil {
+		return caller, err
+	}
+	if err := m.c.Sessions.Touch(r.Context(), login, caller.Actor); err != nil {
+		// The request is good; that it was made may stay unnoted.
+		m.c.Log.WarnContext(r.Context(), "httpsession: last use not written", "err", err)
+	}
+	caller.Actor, caller.Login, caller.Via = login.Actor(caller.Actor), login, via
+	return caller, nil
+}
+
+// token returns what names the session, and how.
+func (m *Manager) token(r *http.Request) (string, Via, error) {
+	if headers := r.Header.Values("Authorization"); len(headers) > 0 {
+		scheme, raw, ok := strings.Cut(headers[0], " ")
+		if len(headers) > 1 || !ok || !strings.EqualFold(scheme, "Bearer") {
+			return "", Bearer, audit.ErrUnauthenticated
+		}
+		return raw, Bearer, nil
+	}
+	switch found := r.CookiesNamed(m.cookie); len(found) {
+	case 0:
+		return "", Nothing, nil
+	case 1:
+		return found[0].Value, Cookie, nil
+	default:
+		// One of them was planted, and nothing tells which.
+		return "", Cookie, nil
+	}
+}
+
+// CheckCookie returns ErrCrossOrigin for an unsafe request that carries the
+// cookie and does not prove that it comes from our own pages. Authenticate does
+// it too; routes that are open to everybody call it alone.
+func (m *Manager) CheckCookie(r *http.Request) error {
+	if safe(r) || len(r.CookiesNamed(m.cookie)) == 0 || m.sameOrigin(r) {
+		return nil
+	}
+	return ErrCrossOrigin
+}
+
+// CheckForm is CheckCookie for routes that take HTML forms, which any site may
+// send without asking: it also refuses an unsafe request without the cookie that
+// says it comes from elsewhere, so that nobody is signed in to an account that
+// is not theirs.
+func (m *Manager) CheckForm(r *http.Request) error {
+	said := r.Header.Get("Sec-Fetch-Site") != "" || r.Header.Get("Origin") != ""
+	if safe(r) || m.sameOrigin(r) || !said && len(r.CookiesNamed(m.cookie)) == 0 {
+		return nil
+	}
+	return ErrCrossOrigin
+}
+
+func safe(r *http.Request) bool {
+	return r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodOptions
+}
+
+func (m *Manager) sameOrigin(r *http.Request) bool {
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "same-origin":
+		return true
+	case "", "none":
+		return r.Header.Get("Origin") == m.origin
+	}
+	return false
+}
+
+// SetCookie gives the browser a session.
+func (m *Manager) SetCookie(w http.ResponseWriter, t security.Token) {
+	http.SetCookie(w, m.make(t.Reveal(), int(m.c.Lifetime/time.Second)))
+}
+
+// ClearCookie takes it away.
+func (m *Manager) ClearCookie(w http.ResponseWriter) {
+	http.SetCookie(w, m.make("", -1))
+}
+
+func (m *Manager) make(value string, maxAge int) *http.Cookie {
+	return &http.Cookie{
+		Name: m.cookie, Value: value, Path: "/", MaxAge: maxAge,
+		Secure: m.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+	}
+}

@@ -1,0 +1,167 @@
+package security
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"time"
+
+	"github.com/aegisrunner/account-settings/audit"
+	"github.com/aegisrunner/account-settings/fault"
+	"github.com/aegisrunner/account-settings/id"
+	"github.com/aegisrunner/account-settings/internal/address"
+	"github.com/aegisrunner/account-settings/internal/clientip"
+	"github.com/aegisrunner/account-settings/internal/token"
+	"github.com/aegisrunner/account-settings/mail"
+)
+
+// ForgotPassword mails a link to set a new password, if the address has an
+// account. The answer and the work done are the same if not. Past 5 mails an
+// hour to one address nothing is sent, and the last link still works.
+func (s *Service) ForgotPassword(ctx context.Context, actor audit.Actor, email string) error {
+	now := s.now()
+	if err := s.allow(actor, PermForgot, now); err != nil {
+		return err
+	}
+	addr, err := address.Parse(email)
+	if err != nil {
+		return err
+	}
+	if _, err := s.take(ctx, takenUnit{budgetForgot, clientip.Network(actor.IP)}); err != nil {
+		return err
+	}
+	account := s.accountKey(addr.Key)
+	_, err = s.take(ctx, takenUnit{budgetMail, hex.EncodeToString(account[:16])})
+	if errors.Is(err, fault.Throttled) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return s.c.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
+		p, err := tx.PersonByEmail(ctx, addr.Key)
+		if errors.Is(err, ErrPersonNotFound) {
+			p = Person{Email: addr.Email}
+		} else if err != nil {
+			return err
+		}
+		return s.startReset(ctx, tx, actor, p, now)
+	})
+}
+
+// startReset stores and mails a link. For nobody it does the same work, and the
+// letter is one that nobody gets.
+func (s *Service) startReset(ctx context.Context, tx Tx, actor audit.Actor, p Person, now time.Time) error {
+	secret := token.New()
+	r := Reset{
+		Hash: secret.Hash(), User: p.ID, Version: p.Version,
+		CreatedAt: now, ExpiresAt: now.Add(s.c.ResetLifetime),
+	}
+	if err := tx.InsertReset(ctx, r); err != nil {
+		return err
+	}
+	var letter mail.Letter = mail.Decoy{}
+	target := audit.Target{Kind: "address"}
+	if !p.ID.IsZero() {
+		letter = ResetLetter{Token: secret.Reveal(), ExpiresAt: r.ExpiresAt, Device: deviceOf(actor)}
+		target = p.target()
+	}
+	if err := s.post(ctx, tx, p.Recipient(), letter, now); err != nil {
+		return err
+	}
+	return tx.AppendAudit(ctx, actor.Did(ActionResetRequested, target, now).InHistoryOf(p.ID))
+}
+
+// CheckReset returns nil if a link could be used now, else ErrLinkGone. It does
+// not use the link.
+func (s *Service) CheckReset(ctx context.Context, actor audit.Actor, raw string) error {
+	_, err := s.reset(ctx, actor, raw)
+	return err
+}
+
+func (s *Service) reset(ctx context.Context, actor audit.Actor, raw string) (Reset, error) {
+	if _, err := s.take(ctx, takenUnit{budgetLink, clientip.Network(actor.IP)}); err != nil {
+		return Reset{}, err
+	}
+	secret, ok := token.Parse(raw)
+	if !ok {
+		return Reset{}, ErrLinkGone
+	}
+	return s.c.Store.ResetByHash(ctx, secret.Hash(), s.now())
+}
+
+// ResetPassword sets a new password by a mailed link, ends all sessions and
+// voids everything half finished. It does not sign in, and a second factor is
+// still asked for afterwards. ErrLinkGone; a password that may not be chosen is
+// a fault.Fields, and does not use the link up.
+func (s *Service) ResetPassword(ctx context.Context, actor audit.Actor, raw, password string) error {
+	now := s.now()
+	if err := s.allow(actor, PermReset, now); err != nil {
+		return err
+	}
+	if err := s.outside(ctx); err != nil {
+		return err
+	}
+	// Looked up before hashing: only who holds a link may make us hash.
+	r, err := s.reset(ctx, actor, raw)
+	if err != nil {
+		return err
+	}
+	hash, err := s.HashNewPassword(ctx, "password", password)
+	if err != nil {
+		return err
+	}
+	by := audit.Actor{Kind: audit.KindAnonymous, IP: actor.IP, UserAgent: actor.UserAgent, RequestID: actor.RequestID}
+	err = s.c.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
+		spent, err := tx.SpendReset(ctx, r.Hash, now)
+		if err != nil {
+			return err
+		}
+		p, err := tx.LockPerson(ctx, spent.User)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.SetPassword(ctx, p.ID, hash, now); err != nil {
+			return err
+		}
+		if _, err := tx.RevokeSessions(ctx, p.ID, id.Session{}); err != nil {
+			return err
+		}
+		letter := PasswordChangedLetter{At: now, First: p.PasswordHash == "", ByLink: true, Device: deviceOf(actor)}
+		if err := s.post(ctx, tx, p.Recipient(), letter, now); err != nil {
+			return err
+		}
+		return tx.AppendAudit(ctx, by.Did(ActionPasswordReset, p.target(), now).InHistoryOf(p.ID))
+	})
+	if errors.Is(err, ErrPersonNotFound) {
+		return ErrLinkGone
+	}
+	return err
+}
+
+// Recover is called in the transaction that gave a person the old address back:
+// somebody else had got in. Sessions end, the password opens nothing any more,
+// and a link to set a new one is mailed.
+func (s *Service) Recover(ctx context.Context, actor audit.Actor, user id.User) error {
+	now := s.now()
+	return s.c.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
+		if _, err := tx.LockPerson(ctx, user); err != nil {
+			return err
+		}
+		if _, err := tx.SetPassword(ctx, user, "", now); err != nil {
+			return err
+		}
+		if _, err := tx.RevokeSessions(ctx, user, id.Session{}); err != nil {
+			return err
+		}
+		p, err := tx.PersonByID(ctx, user)
+		if err != nil {
+			return err
+		}
+		err = tx.AppendAudit(ctx, actor.Did(ActionPasswordVoided, p.target(), now).InHistoryOf(user))
+		if err != nil {
+			return err
+		}
+		return s.startReset(ctx, tx, actor, p, now)
+	})
+}

@@ -1,0 +1,168 @@
+package security
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/aegisrunner/account-settings/audit"
+	"github.com/aegisrunner/account-settings/internal/device"
+	"github.com/aegisrunner/account-settings/internal/token"
+	"github.com/aegisrunner/account-settings/mail"
+)
+
+// Token is a session token or a link's token in the clear. It does not print
+// itself; Reveal returns the text.
+type Token = token.Secret
+
+// Config configures a [Service].
+type Config struct {
+	Store  Store       // required
+	Sealer mail.Sealer // required: mails hold live links
+
+	// MAC returns a keyed hash that stays the same for ever: under it failed
+	// attempts at unknown addresses are counted, so that what was typed is
+	// never stored. Required.
+	MAC func(purpose string, data []byte) [32]byte
+
+	Limiter Limiter          // nil: NewMemoryLimiter
+	Now     func() time.Time // nil: time.Now
+	Log     *slog.Logger     // nil: discard
+
+	// Wake is called after a commit that put mail into the outbox. nil: nothing.
+	Wake func()
+
+	Password PasswordRules
+	Hashing  Hashing
+
+	// SessionIdle ends a session that is not used; zero: 14 days.
+	// SessionLifetime ends it however active; zero: 90 days.
+	SessionIdle, SessionLifetime time.Duration
+
+	// MaxSessions is how many sessions a person may have; the oldest sign-ins
+	// end when there are more. Zero: 100.
+	MaxSessions int
+
+	// StepUpAge is how old the proof for a sensitive action may be. Zero:
+	// audit.DefaultStepUpAge.
+	StepUpAge time.Duration
+
+	// ResetLifetime is that of a mailed reset link; zero: 1 h.
+	ResetLifetime time.Duration
+}
+
+// Service keeps credentials and sessions. It is safe for concurrent use.
+type Service struct {
+	c      Config
+	hasher *hasher
+}
+
+// touchEvery is how often the last use of a session is written at most.
+const touchEvery = time.Minute
+
+// New returns a service, or an error that names every missing or wrong field.
+func New(c Config) (*Service, error) {
+	var errs []error
+	missing := func(is bool, field string) {
+		if is {
+			errs = append(errs, errors.New("security: Config."+field+" is required"))
+		}
+	}
+	missing(c.Store == nil, "Store")
+	missing(c.Sealer == nil, "Sealer")
+	missing(c.MAC == nil, "MAC")
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Wake == nil {
+		c.Wake = func() {}
+	}
+	if c.Limiter == nil {
+		c.Limiter = NewMemoryLimiter(c.Now)
+	}
+	defaultTo(&c.SessionIdle, 14*24*time.Hour)
+	defaultTo(&c.SessionLifetime, 90*24*time.Hour)
+	defaultTo(&c.MaxSessions, 100)
+	defaultTo(&c.StepUpAge, audit.DefaultStepUpAge)
+	defaultTo(&c.ResetLifetime, time.Hour)
+	c.Password = c.Password.withDefaults()
+	h, err := newHasher(c.Hashing)
+	if err != nil {
+		errs = append(errs, err)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return &Service{c: c, hasher: h}, nil
+}
+
+func defaultTo[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// now is taken once in each operation, and decides everywhere in it.
+func (s *Service) now() time.Time { return s.c.Now().UTC().Truncate(time.Microsecond) }
+
+func (s *Service) allow(a audit.Actor, p audit.Permission, now time.Time) error {
+	return policy.Check(a, p, now, s.c.StepUpAge)
+}
+
+// outside refuses to check a secret inside somebody's transaction.
+func (s *Service) outside(ctx context.Context) error {
+	if s.c.Store.InTransaction(ctx) {
+		return ErrInTransaction
+	}
+	return nil
+}
+
+// post puts a letter into the outbox of tx.
+func (s *Service) post(ctx context.Context, tx Tx, to mail.Recipient, l mail.Letter, now time.Time) error {
+	e, err := mail.Seal(s.c.Sealer, to, mail.Urgent, l, now)
+	if err != nil {
+		return err
+	}
+	if err := tx.EnqueueMail(ctx, e); err != nil {
+		return err
+	}
+	tx.AfterCommit(func(context.Context) { s.c.Wake() })
+	return nil
+}
+
+func deviceOf(a audit.Actor) Device {
+	d := device.Parse(a.UserAgent)
+	out := Device{Browser: d.Browser, OS: d.OS}
+	if a.IP.IsValid() {
+		out.IP = a.IP.String()
+	}
+	return out
+}
+
+func (p Person) target() audit.Target { return audit.UserTarget(p.ID, p.Name) }
+
+// Purge removes what has ended: sessions, links and counts of failures. It may
+// run on any number of nodes at once and be killed at any point.
+func (s *Service) Purge(ctx context.Context) error {
+	const batch = 1000
+	for {
+		var n int
+		now := s.now()
+		err := s.c.Store.Update(ctx, func(ctx context.Context, tx Tx) (err error) {
+			n, err = tx.PurgeSessions(ctx, now, now.Add(-s.c.SessionIdle), batch)
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("security: purge: %w", err)
+		}
+		if n < batch {
+			return nil
+		}
+	}
+}

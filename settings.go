@@ -1,0 +1,288 @@
+package settings
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	netmail "net/mail"
+	"net/netip"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/aegisrunner/account-settings/accounts"
+	"github.com/aegisrunner/account-settings/audit"
+	"github.com/aegisrunner/account-settings/internal/catalog"
+	"github.com/aegisrunner/account-settings/internal/flows"
+	"github.com/aegisrunner/account-settings/internal/httpapi"
+	"github.com/aegisrunner/account-settings/internal/letters"
+	"github.com/aegisrunner/account-settings/internal/pages"
+	"github.com/aegisrunner/account-settings/mail"
+	"github.com/aegisrunner/account-settings/security"
+	"github.com/aegisrunner/account-settings/security/httpsession"
+)
+
+// Version is that of the library.
+const Version = "0.1.0"
+
+// Names of other packages that a host needs to configure this one.
+type (
+	// Store keeps everything; see sqlite.Open, postgres.Open and bunstore.New.
+	Store = flows.Store
+	// Actor is who asks for an operation.
+	Actor = audit.Actor
+	// Tab is a page of the host's own in the settings' navigation.
+	Tab = pages.Tab
+	// Theme holds colours and shapes.
+	Theme = pages.Theme
+	// Links are the host's own pages.
+	Links = pages.Links
+)
+
+// Config configures [New]. Product, PublicURL, Store, From, Mailer and Keys are
+// required; the zero value of everything else is a safe default.
+type Config struct {
+	Product   string // what people call the product; at most 60 bytes
+	PublicURL string // its origin, "https://app.acme.test"; http for loopback only
+	Store     Store
+	From      string // sender of all mail, "Acme <hello@acme.test>"
+	Mailer    mail.Mailer
+	Keys      Keys
+
+	// Paths says where in PublicURL things are.
+	Paths Paths
+
+	// Blobs keeps pictures. nil: the database does.
+	Blobs accounts.BlobStore
+
+	// Limiter bounds attempts. nil: one in the memory of this process.
+	Limiter security.Limiter
+
+	Password security.PasswordRules
+	Hashing  security.Hashing
+
+	// SessionIdle ends a session that is not used; zero: 14 days.
+	// SessionLifetime ends it however active; zero: 90 days.
+	SessionIdle, SessionLifetime time.Duration
+
+	// StepUpAge is how long a proof opens sensitive actions; zero: 10 minutes.
+	StepUpAge time.Duration
+
+	// TrustedProxies are the networks whose X-Forwarded-For header counts.
+	// Empty: none, and a client's address is that of the connection.
+	TrustedProxies []netip.Prefix
+
+	// DefaultLocale is spoken where nothing else is known; zero: "en".
+	DefaultLocale string
+
+	LogoURL   string // image of the product, in pages; "" draws one
+	HomeURL   string // where the logo leads; "" the settings
+	Theme     Theme
+	Links     Links
+	Footer    string // a line of text under every page and mail
+	Tabs      []Tab
+	Templates fs.FS // overrides blocks of the pages; see the package's templates
+
+	// PostalAddress stands under every mail.
+	PostalAddress string
+
+	// MailboxURL is linked from "check your mail" where mail goes to a
+	// development mailbox. Leave it empty in production.
+	MailboxURL string
+
+	// RenderMail writes a mail in place of the product's own words, from the
+	// typed letter as JSON; return false for those.
+	RenderMail func(ctx context.Context, kind string, to mail.Recipient, letter []byte) (mail.Message, bool, error)
+
+	Now func() time.Time // nil: time.Now
+	Log *slog.Logger     // nil: nothing is logged
+}
+
+// Paths says where things are. Pictures are at Pages + "/avatars".
+type Paths struct {
+	Pages string // prefix of the pages; "" is the root
+	API   string // prefix of the API; "" is Pages + "/api/v1"
+}
+
+// Settings is the whole product, wired. It is safe for concurrent use.
+type Settings struct {
+	Accounts *accounts.Service
+	Security *security.Service
+
+	c        Config
+	url      *url.URL
+	flows    *flows.Services
+	sessions *httpsession.Manager
+	courier  *mail.Courier
+	handler  http.Handler
+
+	wake    chan struct{}
+	running atomic.Int32
+	checked atomic.Int64 // when waiting mail was looked for last, Unix seconds
+}
+
+// New wires the product. It starts nothing and asks the database nothing. The
+// error names every missing or wrong field at once.
+func New(c Config) (*Settings, error) {
+	u, err := c.check()
+	if err != nil {
+		return nil, err
+	}
+	c = c.withDefaults()
+	s := &Settings{c: c, url: u, wake: make(chan struct{}, 1)}
+	for _, step := range []func() error{s.wireDomains, s.wireMail, s.wireHTTP} {
+		if err := step(); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+func (c Config) check() (*url.URL, error) {
+	var errs []error
+	bad := func(is bool, text string) {
+		if is {
+			errs = append(errs, errors.New("settings: Config."+text))
+		}
+	}
+	bad(strings.TrimSpace(c.Product) == "" || len(c.Product) > 60, "Product is required, and at most 60 bytes")
+	bad(c.Store == nil, "Store is required: sqlite.Open, postgres.Open or your own")
+	bad(c.Mailer == nil, "Mailer is required: smtp.New or your own")
+	bad(c.Keys.ring == nil, "Keys is required: LoadKeys")
+	_, err := netmail.ParseAddress(c.From)
+	bad(err != nil, `From is required, such as "Acme <hello@acme.test>"`)
+	bad(c.DefaultLocale != "" && !catalog.Valid(c.DefaultLocale), "DefaultLocale is not a language of the catalogue")
+	for name, p := range map[string]string{"Paths.Pages": c.Paths.Pages, "Paths.API": c.Paths.API} {
+		bad(p != "" && (!strings.HasPrefix(p, "/") || strings.HasSuffix(p, "/")), name+" must be empty or of the form /settings")
+	}
+	u, err := url.Parse(c.PublicURL)
+	switch {
+	case err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http"):
+		bad(true, "PublicURL is required: an origin such as https://app.acme.test")
+	case u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "" || u.User != nil:
+		bad(true, "PublicURL must be an origin alone; Paths says where things are")
+	case u.Scheme == "http" && !loopback(u.Hostname()):
+		bad(true, "PublicURL must be https, unless it is on loopback")
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	u.Path = ""
+	return u, nil
+}
+
+func loopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.IsLoopback()
+}
+
+func (c Config) withDefaults() Config {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Limiter == nil {
+		c.Limiter = security.NewMemoryLimiter(c.Now)
+	}
+	if c.Blobs == nil {
+		c.Blobs = c.Store.Blobs()
+	}
+	if c.DefaultLocale == "" {
+		c.DefaultLocale = "en"
+	}
+	if c.Paths.API == "" {
+		c.Paths.API = c.Paths.Pages + "/api/v1"
+	}
+	return c
+}
+
+func (s *Settings) wireDomains() (err error) {
+	c := s.c
+	s.Accounts, err = accounts.New(accounts.Config{
+		Store: c.Store.Accounts(), Sealer: c.Keys.ring, Blobs: c.Blobs, Limiter: c.Limiter,
+		Now: c.Now, Log: c.Log, Wake: s.wakeCourier, StepUpAge: c.StepUpAge,
+		DefaultLocale: c.DefaultLocale, Locales: catalog.Valid,
+	})
+	if err != nil {
+		return err
+	}
+	s.Security, err = security.New(security.Config{
+		Store: c.Store.Security(), Sealer: c.Keys.ring, MAC: c.Keys.ring.MAC, Limiter: c.Limiter,
+		Now: c.Now, Log: c.Log, Wake: s.wakeCourier, Password: c.Password, Hashing: c.Hashing,
+		SessionIdle: c.SessionIdle, SessionLifetime: c.SessionLifetime, StepUpAge: c.StepUpAge,
+	})
+	s.flows = &flows.Services{Store: c.Store, Accounts: s.Accounts, Security: s.Security}
+	return err
+}
+
+func (s *Settings) wireMail() error {
+	c := s.c
+	lc := letters.Config{
+		Brand:         mail.Brand{Product: c.Product, LogoURL: c.LogoURL, SupportURL: c.Links.Support, PostalAddress: c.PostalAddress},
+		Links:         letters.Links{PublicURL: s.url.String(), Prefix: c.Paths.Pages},
+		DefaultLocale: c.DefaultLocale,
+	}
+	if c.RenderMail != nil {
+		lc.Override = func(ctx context.Context, kind string, to mail.Recipient, letter jsonText) (mail.Message, bool, error) {
+			return c.RenderMail(ctx, kind, to, letter)
+		}
+	}
+	renderer, err := letters.New(lc)
+	if err != nil {
+		return err
+	}
+	s.courier, err = mail.NewCourier(mail.CourierConfig{
+		Store: c.Store.Mail(), Mailer: c.Mailer, Renderer: renderer, Sealer: c.Keys.ring, From: c.From, Now: c.Now, Log: c.Log,
+	})
+	return err
+}
+
+func (s *Settings) wireHTTP() (err error) {
+	c := s.c
+	s.sessions, err = httpsession.New(httpsession.Config{
+		Sessions: s.Security, PublicURL: s.url, TrustedProxies: c.TrustedProxies, Lifetime: c.SessionLifetime, Log: c.Log,
+	})
+	if err != nil {
+		return err
+	}
+	api, err := httpapi.New(httpapi.Config{
+		Flows: s.flows, Sessions: s.sessions, Product: c.Product, Version: Version, PublicURL: s.url,
+		Prefix: c.Paths.API, Pages: c.Paths.Pages, Links: linkMap(c.Links), Now: c.Now, StepUpAge: c.StepUpAge, Log: c.Log,
+	})
+	if err != nil {
+		return err
+	}
+	site, err := pages.New(pages.SiteConfig{
+		Config: pages.Config{
+			Product: c.Product, Prefix: c.Paths.Pages, LogoURL: c.LogoURL, HomeURL: c.HomeURL, Theme: c.Theme,
+			Links: c.Links, Footer: c.Footer, MailboxURL: c.MailboxURL, Tabs: c.Tabs, Templates: c.Templates,
+			Password: pages.PasswordRule{MinLength: s.Security.Rules().MinLength, NoDigit: s.Security.Rules().InsecureNoDigit},
+		},
+		Flows: s.flows, Sessions: s.sessions, Sealer: c.Keys.ring, PublicURL: s.url,
+		Now: c.Now, StepUpAge: c.StepUpAge, Log: c.Log,
+	})
+	if err != nil {
+		return fmt.Errorf("settings: %w", err)
+	}
+	s.handler = s.route(api, site)
+	return nil
+}
+
+func linkMap(l Links) map[string]string {
+	m := map[string]string{}
+	for k, v := range map[string]string{"support": l.Support, "terms": l.Terms, "privacy": l.Privacy} {
+		if v != "" {
+			m[k] = v
+		}
+	}
+	return m
+}
