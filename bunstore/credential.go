@@ -1,0 +1,132 @@
+package bunstore
+
+import (
+	"context"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"github.com/aegisrunner/account-settings/id"
+	"github.com/aegisrunner/account-settings/security"
+)
+
+// personRow is a person joined with the credential. It is not a table.
+type personRow struct {
+	ID                id.User `bun:"id"`
+	Name              string  `bun:"name"`
+	Email             string  `bun:"email"`
+	Timezone          string  `bun:"timezone"`
+	Locale            string  `bun:"locale"`
+	PasswordHash      string  `bun:"password_hash"`
+	PasswordChangedAt stamp   `bun:"password_changed_at"`
+	Version           int64   `bun:"version"`
+}
+
+func (r *personRow) person() security.Person {
+	return security.Person{
+		ID: r.ID, Name: r.Name, Email: r.Email, Timezone: r.Timezone, Locale: r.Locale,
+		PasswordHash: security.PasswordHash(r.PasswordHash), PasswordChangedAt: r.PasswordChangedAt.Time, Version: r.Version,
+	}
+}
+
+func selectPerson(ctx context.Context, db bun.IDB, column, value string) (security.Person, error) {
+	if value == "" || !plain(value) {
+		return security.Person{}, security.ErrPersonNotFound
+	}
+	var row personRow
+	err := db.NewRaw(`
+		SELECT u.id, u.name, u.email, u.timezone, u.locale,
+		       c.password_hash, c.password_changed_at, COALESCE(c.version, 0) AS version
+		FROM settings_users AS u LEFT JOIN settings_credentials AS c ON c.user_id = u.id
+		WHERE u.? = ? AND u.deleted_at IS NULL`, bun.Ident(column), value).Scan(ctx, &row)
+	if err != nil {
+		return security.Person{}, missing(err, security.ErrPersonNotFound)
+	}
+	return row.person(), nil
+}
+
+// PersonByEmail implements security.Reader.
+func (s securityReader) PersonByEmail(ctx context.Context, key string) (security.Person, error) {
+	return selectPerson(ctx, s.conn(ctx), "email_key", key)
+}
+
+// PersonByID implements security.Reader.
+func (s securityReader) PersonByID(ctx context.Context, user id.User) (security.Person, error) {
+	return selectPerson(ctx, s.conn(ctx), "id", user.String())
+}
+
+// LockPerson implements security.Tx. The lock comes first, so that what is read
+// is what it protects.
+func (t securityTx) LockPerson(ctx context.Context, user id.User) (security.Person, error) {
+	if err := t.lockCredentialOf(ctx, `?`, user); err != nil {
+		return security.Person{}, err
+	}
+	return selectPerson(ctx, t.tx, "id", user.String())
+}
+
+// InsertCredential implements security.Tx.
+func (t securityTx) InsertCredential(ctx context.Context, user id.User, hash security.PasswordHash, now time.Time) error {
+	if err := checkText(string(hash)); err != nil {
+		return err
+	}
+	n, err := affected(t.tx.NewRaw(`
+		INSERT INTO settings_credentials (user_id, password_hash, password_changed_at, version)
+		SELECT id, ?, ?, 1 FROM settings_users WHERE id = ? AND deleted_at IS NULL`,
+		nullText(string(hash)), changedAt(hash, now), user).Exec(ctx))
+	if err == nil && n == 0 {
+		err = security.ErrPersonNotFound
+	}
+	return err
+}
+
+// SetPassword implements security.Tx.
+func (t securityTx) SetPassword(ctx context.Context, user id.User, hash security.PasswordHash, now time.Time) (version int64, err error) {
+	if err := checkText(string(hash)); err != nil {
+		return 0, err
+	}
+	err = t.tx.NewRaw(`
+		UPDATE settings_credentials SET password_hash = ?, password_changed_at = ?, version = version + 1
+		WHERE user_id = ? RETURNING version`,
+		nullText(string(hash)), changedAt(hash, now), user).Scan(ctx, &version)
+	return version, missing(err, security.ErrPersonNotFound)
+}
+
+// UpgradePassword implements security.Tx.
+func (t securityTx) UpgradePassword(ctx context.Context, user id.User, old, stronger security.PasswordHash) (bool, error) {
+	if err := checkText(string(stronger)); err != nil {
+		return false, err
+	}
+	if old == "" || stronger == "" || !plain(string(old)) {
+		return false, nil // no password is not a weaker hash of one
+	}
+	n, err := affected(t.tx.NewRaw(`UPDATE settings_credentials SET password_hash = ? WHERE user_id = ? AND password_hash = ?`,
+		string(stronger), user, string(old)).Exec(ctx))
+	return n == 1, err
+}
+
+// BumpVersion implements security.Tx.
+func (t securityTx) BumpVersion(ctx context.Context, user id.User, keep id.Session) (version int64, err error) {
+	err = t.tx.NewRaw(`UPDATE settings_credentials SET version = version + 1 WHERE user_id = ? RETURNING version`, user).
+		Scan(ctx, &version)
+	if err != nil || keep.IsZero() {
+		return version, missing(err, security.ErrPersonNotFound)
+	}
+	_, err = t.tx.NewRaw(`UPDATE settings_sessions SET version = ? WHERE id = ? AND user_id = ?`, version, keep, user).Exec(ctx)
+	return version, err
+}
+
+// nullText is NULL when there is no text.
+func nullText(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+// changedAt is when a password was set: never, without a password.
+func changedAt(hash security.PasswordHash, now time.Time) stamp {
+	if hash == "" {
+		return stamp{}
+	}
+	return at(now)
+}

@@ -1,0 +1,100 @@
+// Package postgres opens bunstore on a PostgreSQL database, version 12 or later.
+// It links pgx.
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect/pgdialect"
+
+	"github.com/aegisrunner/account-settings/bunstore"
+	"github.com/aegisrunner/account-settings/bunstore/internal/pools"
+)
+
+// Config says how to open a database. DSN is all it needs.
+type Config struct {
+	// DSN is a URL (postgres://…) or a list of keywords and values, as libpq and
+	// pgx take them. What it leaves out comes from the usual PG variables of the
+	// environment. Timeouts of statements and locks, and the search_path, are
+	// those of the DSN or of the role.
+	DSN string
+
+	// MaxOpenConns is how many connections there are at most; 0 means 20.
+	MaxOpenConns int
+
+	// MaxIdleConns is how many of them stay open without work; 0 means half of
+	// MaxOpenConns, for 5 minutes at most.
+	MaxIdleConns int
+
+	// ConnMaxLifetime is after how long a connection is replaced; 0 means 30
+	// minutes, so that a new address of the server is taken up.
+	ConnMaxLifetime time.Duration
+
+	// NoMigrate leaves the tables as they are; see bunstore.DB.Migrate.
+	NoMigrate bool
+
+	// NoPrepare keeps the look-up of sessions from being prepared, for poolers in
+	// transaction mode that do not know prepared statements.
+	NoPrepare bool
+}
+
+const connMaxIdleTime = 5 * time.Minute
+
+// Open connects to the database and brings its tables up to date.
+func Open(dsn string) (*bunstore.DB, error) {
+	return OpenWith(context.Background(), Config{DSN: dsn})
+}
+
+// OpenWith is Open with everything that can be chosen. ctx bounds connecting and
+// migrating, not the life of what it returns.
+func OpenWith(ctx context.Context, c Config) (*bunstore.DB, error) {
+	if c.MaxOpenConns < 0 || c.MaxIdleConns < 0 || c.ConnMaxLifetime < 0 {
+		return nil, errors.New("postgres: a number in Config is negative")
+	}
+	conf, err := pgx.ParseConfig(c.DSN)
+	if err != nil {
+		return nil, fmt.Errorf("postgres: %w", err) // pgx leaves the password out
+	}
+	// bun writes arguments into the SQL text. Every text is new, and preparing
+	// each would take two round trips more.
+	conf.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
+
+	pool := stdlib.OpenDB(*conf)
+	open := c.MaxOpenConns
+	if open == 0 {
+		open = 20
+	}
+	idle := c.MaxIdleConns
+	if idle == 0 {
+		idle = max(1, open/2)
+	}
+	lifetime := c.ConnMaxLifetime
+	if lifetime == 0 {
+		lifetime = 30 * time.Minute
+	}
+	pool.SetMaxOpenConns(open)
+	pool.SetMaxIdleConns(idle)
+	pool.SetConnMaxLifetime(lifetime)
+	pool.SetConnMaxIdleTime(connMaxIdleTime)
+
+	bdb := bun.NewDB(pool, pgdialect.New())
+	db, err := bunstore.FromPools(pools.Pools{Write: bdb, Read: bdb, Owned: true, NoPrepare: c.NoPrepare})
+	if err != nil {
+		return nil, errors.Join(err, pool.Close())
+	}
+	if c.NoMigrate {
+		err = pool.PingContext(ctx)
+	} else {
+		err = db.Migrate(ctx)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("postgres: open: %w", err), db.Close())
+	}
+	return db, nil
+}
