@@ -1,0 +1,50 @@
+package memstore
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/aegisrunner/account-settings/accounts"
+	"github.com/aegisrunner/account-settings/audit"
+	"github.com/aegisrunner/account-settings/id"
+	"github.com/aegisrunner/account-settings/security"
+)
+
+// state is all there is. Its rows are values and are replaced, never changed in
+// place, so that copying the maps copies everything. A map may be nil until the
+// first clone.
+type state struct {
+	users     map[id.User]accounts.User
+	addresses map[string]address
+	signUps   map[accounts.Hash]accounts.SignUp // unspent
+	changes   map[id.EmailChange]change
+	discards  map[string]time.Time
+	blobs     map[string]blob
+
+	credentials map[id.User]credential
+	sessions    map[id.Session]session
+	resets      map[security.Hash]reset
+	failures    map[security.Hash]failure
+
+	letters map[id.Mail]letter
+	entries []audit.Entry // in the order they were appended
+}
+
+func (st *state) clone() *state {
+	return &state{
+		users: cloneMap(st.users), addresses: cloneMap(st.addresses), signUps: cloneMap(st.signUps),
+		changes: cloneMap(st.changes), discards: cloneMap(st.discards), blobs: cloneMap(st.blobs),
+		credentials: cloneMap(st.credentials), sessions: cloneMap(st.sessions),
+		resets: cloneMap(st.resets), failures: cloneMap(st.failures),
+		letters: cloneMap(st.letters), entries: slices.Clone(st.entries),
+	}
+}
+
+// cloneMap returns a map that can be written to, also for nil.
+func cloneMap[K comparable, V any](m map[K]V) map[K]V {
+	if m == nil {
+		return map[K]V{}
+	}
+	return maps.Clone(m)
+}

@@ -1,0 +1,232 @@
+package storetest
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/aegisrunner/account-settings/id"
+	"github.com/aegisrunner/account-settings/security"
+)
+
+func resetTests() []check {
+	return []check{
+		{"InsertReset/EveryFieldIsReadAsWritten", resetRoundTrip},
+		{"InsertReset/VoidsEarlierOnesOfThePerson", resetNewest},
+		{"InsertReset/VoidsForGood", resetVoidForGood},
+		{"InsertReset/RolledBackVoidsNothing", resetRolledBack},
+		{"InsertReset/ForNobodyOpensNothing", resetForNobody},
+		{"ResetByHash/DoesNotSpend", resetByHash},
+		{"SpendReset/WorksOnce", spendResetOnce},
+		{"SpendReset/UnknownIsErrLinkGone", spendResetUnknown},
+		{"SpendReset/GoneExactlyAtExpiry", spendResetExpiry},
+		{"SpendReset/GoneWithAPasswordChange", spendResetAfter(func(w *world, user id.User) { w.setPassword(user, "another", base) })},
+		{"SpendReset/GoneWithABumpedVersion", spendResetAfter(func(w *world, user id.User) { w.bump(user, id.Session{}) })},
+		{"SpendReset/GoneUnderAnotherVersion", spendResetVersion},
+		{"SpendReset/SurvivesAnUpgradedHash", spendResetUpgraded},
+		{"SpendReset/UnspentIfRolledBack", spendResetRolledBack},
+		{"SpendReset/OneWinnerOf16", spendResetRace},
+		{"PurgeSessions/RemovesSpentAndExpiredLinks", purgeResets},
+	}
+}
+
+// newReset returns a link for an hour from at.
+func newReset(user id.User, name string, at time.Time) security.Reset {
+	return security.Reset{Hash: hashOf(name), User: user, Version: 1, CreatedAt: at, ExpiresAt: at.Add(time.Hour)}
+}
+
+func (w *world) askToReset(r security.Reset) security.Reset {
+	w.Helper()
+	w.security(func(ctx context.Context, tx security.Tx) error { return tx.InsertReset(ctx, r) })
+	return r
+}
+
+func (w *world) spendReset(hash security.Hash, now time.Time) (security.Reset, error) {
+	return securityGet(w, func(ctx context.Context, tx security.Tx) (security.Reset, error) {
+		return tx.SpendReset(ctx, hash, now)
+	})
+}
+
+// resetGone fails unless neither a look nor a use of the link is accepted.
+func (w *world) resetGone(what string, hash security.Hash, now time.Time) {
+	w.Helper()
+	_, err := w.s.Security().ResetByHash(w.ctx, hash, now)
+	w.refused("ResetByHash of "+what, err, security.ErrLinkGone)
+	_, err = w.spendReset(hash, now)
+	w.refused("SpendReset of "+what, err, security.ErrLinkGone)
+}
+
+func (w *world) resetWorks(r security.Reset, now time.Time) {
+	w.Helper()
+	got, err := w.s.Security().ResetByHash(w.ctx, r.Hash, now)
+	w.must(err)
+	w.same("ResetByHash", got, r)
+	got, err = w.spendReset(r.Hash, now)
+	w.must(err)
+	w.same("SpendReset", got, r)
+}
+
+func resetRoundTrip(w *world) {
+	ada := w.person("ada")
+	for i, at := range moments() {
+		w.resetWorks(w.askToReset(newReset(ada.ID, "link"+strconv.Itoa(i), at)), at)
+	}
+}
+
+func resetNewest(w *world) {
+	ada, grace := w.person("ada"), w.person("grace")
+	others := w.askToReset(newReset(grace.ID, "others", base))
+	first := w.askToReset(newReset(ada.ID, "first", base))
+	second := w.askToReset(newReset(ada.ID, "second", base)) // at the same moment
+	third := w.askToReset(newReset(ada.ID, "third", base.Add(time.Minute)))
+	for what, r := range map[string]security.Reset{"the first link": first, "the second link": second} {
+		w.resetGone(what, r.Hash, base.Add(time.Minute))
+	}
+	w.resetWorks(third, base.Add(time.Minute))
+	w.resetGone("the first link, once the newest is spent", first.Hash, base.Add(time.Minute))
+	w.resetWorks(others, base)
+}
+
+// resetVoidForGood lets the newest link expire and be removed before an earlier
+// one would have expired.
+func resetVoidForGood(w *world) {
+	ada := w.person("ada")
+	first := newReset(ada.ID, "first", base)
+	first.ExpiresAt = base.Add(3 * time.Hour)
+	w.askToReset(first)
+	second := w.askToReset(newReset(ada.ID, "second", base.Add(time.Minute)))
+	after := second.ExpiresAt.Add(time.Minute)
+	w.resetGone("a superseded link, once the newest expired", first.Hash, after)
+	w.purgeSessions(after, base.Add(-day), 10)
+	w.resetGone("a superseded link, once the newest was removed", first.Hash, after)
+}
+
+func resetRolledBack(w *world) {
+	ada := w.person("ada")
+	first := w.askToReset(newReset(ada.ID, "first", base))
+	_ = w.s.Security().Update(w.ctx, func(ctx context.Context, tx security.Tx) error {
+		if err := tx.InsertReset(ctx, newReset(ada.ID, "second", base)); err != nil {
+			w.Errorf("InsertReset: %v", err)
+		}
+		return errBoom
+	})
+	w.resetGone("a link that was never stored", hashOf("second"), base)
+	w.resetWorks(first, base)
+}
+
+// resetForNobody: the same is stored for an address without an account, so that
+// asking takes the same time.
+func resetForNobody(w *world) {
+	ada := w.person("ada")
+	real := w.askToReset(newReset(ada.ID, "real", base))
+	for _, name := range []string{"nobody", "nobody again"} {
+		r := newReset(id.User{}, name, base)
+		r.Version = 0
+		w.askToReset(r)
+		w.resetGone("a link for nobody", r.Hash, base)
+	}
+	w.resetWorks(real, base)
+}
+
+func resetByHash(w *world) {
+	ada := w.person("ada")
+	r := w.askToReset(newReset(ada.ID, "link", base))
+	for range 3 {
+		got, err := w.s.Security().ResetByHash(w.ctx, r.Hash, base)
+		w.must(err)
+		w.same("ResetByHash", got, r)
+	}
+	w.resetWorks(r, base)
+}
+
+func spendResetOnce(w *world) {
+	ada := w.person("ada")
+	r := w.askToReset(newReset(ada.ID, "link", base))
+	w.resetWorks(r, base)
+	w.resetGone("a spent link", r.Hash, base)
+}
+
+func spendResetUnknown(w *world) {
+	ada := w.person("ada")
+	r := w.askToReset(newReset(ada.ID, "link", base))
+	for _, hash := range []security.Hash{hashOf("unknown"), {}} {
+		w.resetGone("an unknown link", hash, base)
+	}
+	w.resetWorks(r, base)
+}
+
+func spendResetExpiry(w *world) {
+	ada := w.person("ada")
+	r := w.askToReset(newReset(ada.ID, "link", base))
+	for _, at := range []time.Time{r.ExpiresAt.Add(365 * day), r.ExpiresAt.Add(tick), r.ExpiresAt} {
+		w.resetGone("an expired link", r.Hash, at)
+	}
+	w.resetWorks(r, r.ExpiresAt.Add(-tick))
+}
+
+func spendResetAfter(what func(w *world, user id.User)) func(w *world) {
+	return func(w *world) {
+		ada, grace := w.person("ada"), w.person("grace")
+		r, others := w.askToReset(newReset(ada.ID, "link", base)), w.askToReset(newReset(grace.ID, "others", base))
+		what(w, ada.ID)
+		w.resetGone("a link made under a former Version", r.Hash, base)
+		w.resetWorks(others, base)
+	}
+}
+
+func spendResetVersion(w *world) {
+	ada := w.person("ada")
+	r := newReset(ada.ID, "link", base)
+	r.Version = w.bump(ada.ID, id.Session{})
+	w.resetWorks(w.askToReset(r), base)
+	for i, version := range []int64{1, r.Version - 1, r.Version + 1, 0} {
+		r := newReset(ada.ID, "wrong"+strconv.Itoa(i), base)
+		r.Version = version
+		w.askToReset(r)
+		w.resetGone("a link of another Version", r.Hash, base)
+	}
+}
+
+func spendResetUpgraded(w *world) {
+	ada := w.person("ada")
+	r := w.askToReset(newReset(ada.ID, "link", base))
+	if done, err := w.upgrade(ada.ID, "ada", "stronger"); err != nil || !done {
+		w.Fatalf("UpgradePassword: %t, %v", done, err)
+	}
+	w.resetWorks(r, base)
+}
+
+func spendResetRolledBack(w *world) {
+	ada := w.person("ada")
+	r := w.askToReset(newReset(ada.ID, "link", base))
+	_ = w.s.Security().Update(w.ctx, func(ctx context.Context, tx security.Tx) error {
+		if _, err := tx.SpendReset(ctx, r.Hash, base); err != nil {
+			w.Errorf("SpendReset: %v", err)
+		}
+		return errBoom
+	})
+	w.resetWorks(r, base)
+}
+
+func spendResetRace(w *world) {
+	ada := w.person("ada")
+	for round := range w.opts.rounds() {
+		r := w.askToReset(newReset(ada.ID, "link"+strconv.Itoa(round), base))
+		w.oneWinner(w.race(func(int) error { _, err := w.spendReset(r.Hash, base); return err }), security.ErrLinkGone)
+	}
+}
+
+func purgeResets(w *world) {
+	ada, grace, edsger := w.person("ada"), w.person("grace"), w.person("edsger")
+	spent := w.askToReset(newReset(ada.ID, "spent", base))
+	w.resetWorks(spent, base)
+	w.askToReset(newReset(grace.ID, "expired", base))
+	live := w.askToReset(newReset(edsger.ID, "live", base.Add(time.Hour)))
+	now := base.Add(time.Hour + tick)
+	// A store may drop a link as it is spent, so that one or two rows go.
+	if n := w.purgeSessions(now, base.Add(-day), 10); n < 1 || n > 2 {
+		w.Errorf("PurgeSessions removed %d links, want 1 or 2", n)
+	}
+	w.wantPurged(w.purgeSessions(now, base.Add(-day), 10), 0)
+	w.resetWorks(live, now)
+}
