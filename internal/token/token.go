@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
+	"fmt"
 	"log/slog"
 )
 
@@ -37,7 +38,8 @@ func Parse(s string) (Secret, bool) {
 		return Secret{}, false
 	}
 	var b [Size]byte
-	if _, err := base64.RawURLEncoding.Strict().Decode(b[:], []byte(s)); err != nil {
+	// The decoder skips line ends: a text with one is a byte short.
+	if n, err := base64.RawURLEncoding.Strict().Decode(b[:], []byte(s)); err != nil || n != Size {
 		return Secret{}, false
 	}
 	return Secret{s}, true
@@ -56,7 +58,10 @@ func (s Secret) Hash() Hash {
 	return sha256.Sum256(b[:])
 }
 
-// String hides the secret from fmt.
+// Format hides the secret from fmt, whatever the verb: %d would pass String by.
+func (Secret) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte("[secret]")) }
+
+// String hides the secret.
 func (Secret) String() string { return "[secret]" }
 
 // GoString hides the secret from %#v.
