@@ -54,19 +54,18 @@ func Load(path string) (*Ring, error) {
 	return r, nil
 }
 
-// Create writes a file with fresh keys, mode 0600, and returns their ring. The
-// file appears with all its content or not at all, and one that exists is never
-// overwritten: that is an [io/fs.ErrExist]. The folder must exist, on a file
-// system with hard links.
-func Create(path string) (*Ring, error) {
+// Create writes a file with fresh keys, mode 0600. It appears with all its
+// content or not at all, and one that exists is never overwritten: that is an
+// [io/fs.ErrExist]. The folder must exist, on a file system with hard links.
+func Create(path string) error {
 	data, err := generate()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := writeNew(path, data); err != nil {
-		return nil, fmt.Errorf("secretbox: create the key file: %w", err)
+		return fmt.Errorf("secretbox: create the key file: %w", err)
 	}
-	return Parse(data)
+	return nil
 }
 
 // generate returns the content of a new key file.

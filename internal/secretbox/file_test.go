@@ -20,8 +20,7 @@ func TestCreateAndLoad(t *testing.T) {
 	_, err := Load(path)
 	require.ErrorIs(t, err, fs.ErrNotExist)
 
-	created, err := Create(path)
-	require.NoError(t, err)
+	require.NoError(t, Create(path))
 	info, err := os.Stat(path)
 	require.NoError(t, err)
 	if runtime.GOOS != "windows" {
@@ -29,17 +28,24 @@ func TestCreateAndLoad(t *testing.T) {
 	}
 	loaded, err := Load(path)
 	require.NoError(t, err)
-	sealed, err := created.Seal([]byte("secret"), nil)
+	sealed, err := loaded.Seal([]byte("secret"), nil)
 	require.NoError(t, err)
-	plain, err := loaded.Open(sealed, nil)
+	again, err := Load(path)
+	require.NoError(t, err)
+	plain, err := again.Open(sealed, nil)
 	require.NoError(t, err)
 	require.Equal(t, "secret", string(plain))
-	require.Equal(t, created.MAC("p", nil), loaded.MAC("p", nil))
+	require.Equal(t, loaded.MAC("p", nil), again.MAC("p", nil))
+
+	other := filepath.Join(t.TempDir(), "keys.json")
+	require.NoError(t, Create(other))
+	fresh, err := Load(other)
+	require.NoError(t, err)
+	require.NotEqual(t, loaded.MAC("p", nil), fresh.MAC("p", nil), "each file has its own keys")
 
 	before, err := os.ReadFile(path)
 	require.NoError(t, err)
-	_, err = Create(path)
-	require.ErrorIs(t, err, fs.ErrExist)
+	require.ErrorIs(t, Create(path), fs.ErrExist)
 	after, err := os.ReadFile(path)
 	require.NoError(t, err)
 	require.Equal(t, before, after)
@@ -48,28 +54,30 @@ func TestCreateAndLoad(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, entries, 1, "nothing else is left behind")
 
-	_, err = Create(filepath.Join(t.TempDir(), "absent", "keys.json"))
-	require.ErrorIs(t, err, fs.ErrNotExist)
+	require.ErrorIs(t, Create(filepath.Join(t.TempDir(), "absent", "keys.json")), fs.ErrNotExist)
 }
 
 func TestCreateRace(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "keys.json")
 	var wg sync.WaitGroup
-	rings, errs := make([]*Ring, 16), make([]error, 16)
-	for i := range rings {
-		wg.Go(func() { rings[i], errs[i] = Create(path) })
+	loaded, errs := make([]*Ring, 16), make([]error, 16)
+	for i := range errs {
+		wg.Go(func() {
+			if errs[i] = Create(path); errs[i] == nil || errors.Is(errs[i], fs.ErrExist) {
+				loaded[i], _ = Load(path) // never half written
+			}
+		})
 	}
 	wg.Wait()
 	winners := 0
 	for i, err := range errs {
+		require.NotNil(t, loaded[i])
+		require.Equal(t, loaded[0].MAC("p", nil), loaded[i].MAC("p", nil))
 		if err != nil {
 			require.ErrorIs(t, err, fs.ErrExist)
 			continue
 		}
 		winners++
-		loaded, err := Load(path)
-		require.NoError(t, err)
-		require.Equal(t, rings[i].MAC("p", nil), loaded.MAC("p", nil))
 	}
 	require.Equal(t, 1, winners)
 }
@@ -79,8 +87,7 @@ func TestLoadPermissions(t *testing.T) {
 		t.Skip("no permission bits")
 	}
 	path := filepath.Join(t.TempDir(), "keys.json")
-	_, err := Create(path)
-	require.NoError(t, err)
+	require.NoError(t, Create(path))
 	for mode, ok := range map[fs.FileMode]bool{0o600: true, 0o400: true, 0o640: true, 0o604: false, 0o644: false, 0o602: false, 0o666: false, 0o601: false} {
 		require.NoError(t, os.Chmod(path, mode))
 		_, err := Load(path)
@@ -90,7 +97,7 @@ func TestLoadPermissions(t *testing.T) {
 			require.ErrorContains(t, err, "chmod 600", "%o", mode)
 		}
 	}
-	_, err = Load(t.TempDir())
+	_, err := Load(t.TempDir())
 	require.ErrorContains(t, err, "is not a file")
 
 	large := filepath.Join(t.TempDir(), "keys.json")
