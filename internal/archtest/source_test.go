@@ -48,6 +48,8 @@ var rules = []rule{
 			".: (*Settings).Run": "its purpose: the host calls it to have the periodic jobs run",
 			// It ends with the function: detached once the transaction has begun.
 			"bunstore: (*DB).once": "context.AfterFunc ends the wait for BEGIN with the caller's context",
+			// It ends with the function, too: stopped when the connection is closed.
+			"mail/smtp: (*Mailer).SendMail": "context.AfterFunc closes a connection whose library does not look at the context",
 		},
 	},
 	{
@@ -57,11 +59,13 @@ var rules = []rule{
 		find: clockReads,
 	},
 	{
-		name:  "panic",
-		why:   "a library returns errors; a panic ends the host's request or process",
-		skip:  suites,
-		find:  panics,
-		allow: map[string]string{},
+		name: "panic",
+		why:  "a library returns errors; a panic ends the host's request or process",
+		skip: suites,
+		find: panics,
+		allow: map[string]string{
+			"internal/httpapi: (*API).ServeHTTP": "http.ErrAbortHandler is passed on to net/http, which understands it",
+		},
 	},
 	{
 		name: "default client",
@@ -127,21 +131,14 @@ func goStatements(f *file) []place {
 		}
 		// errgroup and sync.WaitGroup.Go start goroutines as well.
 		if call, ok := n.(*ast.CallExpr); ok {
-			if sel, ok := call.Fun.(*ast.SelectorExpr); ok && sel.Sel.Name == "Go" && startsFunction(call) {
+			if sel, ok := call.Fun.(*ast.SelectorExpr); ok && sel.Sel.Name == "Go" && len(call.Args) == 1 {
 				found = append(found, place{n.Pos(), "goroutine by Go"})
 			}
 		}
 		return true
 	})
-	return append(found, uses("context", "AfterFunc")(f)...)
-}
-
-func startsFunction(call *ast.CallExpr) bool {
-	if len(call.Args) != 1 {
-		return false
-	}
-	_, ok := call.Args[0].(*ast.FuncLit)
-	return ok
+	found = append(found, uses("context", "AfterFunc")(f)...)
+	return append(found, uses("time", "AfterFunc")(f)...)
 }
 
 // clockReads finds every reading of the clock. Mentioning time.Now without
@@ -312,6 +309,7 @@ func TestEachRuleFindsItsOffence(t *testing.T) {
 		{"environment", "accounts/x_test.go", `"os"`, `_ = os.Getenv("A")`, 0},
 		{"environment", "accounts/x.go", `"os"`, `_, _ = os.Open("A")`, 0},
 		{"goroutine", "security/x.go", `"sync"`, `go func() {}(); var wg sync.WaitGroup; wg.Go(func() {})`, 2},
+		{"goroutine", "security/x.go", `"time"`, `wg.Go(f); time.AfterFunc(time.Second, f)`, 2},
 		{"goroutine", "security/x.go", `"context"`, `context.AfterFunc(context.Background(), func() {})`, 1},
 		{"goroutine", "storetest/x.go", ``, `go func() {}()`, 0},
 		{"clock", "accounts/x.go", `"time"`, `_ = time.Now()`, 1},
