@@ -53,7 +53,7 @@ func Parse(s string) (Address, error) {
 	s = strings.TrimFunc(s, func(r rune) bool { return unicode.Is(unicode.Zs, r) })
 	switch {
 	case s == "":
-		return Address{}, refusal("required", "Enter your email address.")
+		return Address{}, refusal("required", "is required")
 	case len(s) > maxTotal:
 		return Address{}, tooLong()
 	}
@@ -85,12 +85,12 @@ func refusal(code, message string) error {
 }
 
 func invalid() error {
-	return refusal("invalid_email", "Enter an address like name@example.com.")
+	return refusal("invalid_email", "is not an address; enter one like name@example.com")
 }
 
 func tooLong() error {
 	return fault.Fields{{
-		Name: "email", Code: "too_long", Message: "Enter an address of at most 254 characters.",
+		Name: "email", Code: "too_long", Message: "is too long; enter an address of at most 254 characters",
 		Params: map[string]any{"max": maxTotal},
 	}}
 }

@@ -20,7 +20,7 @@ import (
 // that reverse the direction of what follows, and text that is not Unicode).
 func Name(field, s string, max int) (string, error) {
 	tooLong := fault.Fields{{
-		Name: field, Code: "too_long", Message: "Use fewer characters.", Params: map[string]any{"max": max},
+		Name: field, Code: "too_long", Message: "is too long", Params: map[string]any{"max": max},
 	}}
 	// Bounds the work: a code point of NFC takes at most 18 bytes when it is
 	// taken apart, and the rest is for spaces around it.
@@ -35,7 +35,7 @@ func Name(field, s string, max int) (string, error) {
 	case strings.ContainsFunc(s, forbidden):
 		return "", invalidCharacters(field)
 	case !strings.ContainsFunc(s, visible):
-		return "", fault.Fields{{Name: field, Code: "required", Message: "Enter a name."}}
+		return "", fault.Fields{{Name: field, Code: "required", Message: "is required"}}
 	case utf8.RuneCountInString(s) > max:
 		return "", tooLong
 	}
@@ -44,7 +44,7 @@ func Name(field, s string, max int) (string, error) {
 
 func invalidCharacters(field string) error {
 	return fault.Fields{{
-		Name: field, Code: "invalid_characters", Message: "Remove line breaks and characters that cannot be seen.",
+		Name: field, Code: "invalid_characters", Message: "holds line breaks or characters that cannot be seen; remove them",
 	}}
 }
 
