@@ -34,7 +34,11 @@ type Hashing struct {
 	Queue int
 }
 
-const maxHashMemoryKiB = 1 << 20 // 1 GiB: a stored hash that asks for more is refused
+// A stored hash that asks for more is refused.
+const (
+	maxHashMemoryKiB = 1 << 20 // 1 GiB
+	maxHashPasses    = 64
+)
 
 type hasher struct {
 	params   argon2id.Params
@@ -55,7 +59,7 @@ func newHasher(h Hashing) (*hasher, error) {
 	if h.Queue == 0 {
 		h.Queue = max(64, 32*h.Slots)
 	}
-	if h.Slots < 0 || h.Queue < 0 || h.MemoryKiB < 8*uint32(h.Parallelism) || h.MemoryKiB > maxHashMemoryKiB {
+	if h.Slots < 0 || h.Queue < 0 || h.MemoryKiB < 8*uint32(h.Parallelism) || h.MemoryKiB > maxHashMemoryKiB || h.Passes > maxHashPasses {
 		return nil, errors.New("security: Config.Hashing is out of range")
 	}
 	return &hasher{
@@ -120,11 +124,14 @@ func (h *hasher) verify(ctx context.Context, password string, hash PasswordHash)
 	if stored == "" {
 		stored = h.dummy
 	}
-	params, _, _, err := argon2id.DecodeHash(stored)
+	params, salt, key, err := argon2id.DecodeHash(stored)
 	if err != nil {
 		return false, false, fmt.Errorf("security: stored hash: %w", err)
 	}
-	if params.Iterations < 1 || params.Parallelism < 1 || params.Memory > maxHashMemoryKiB {
+	// A hash may have been imported. The library panics on some of these, and
+	// others would take the memory or the processor away.
+	if params.Iterations < 1 || params.Iterations > maxHashPasses || params.Parallelism < 1 ||
+		params.Memory > maxHashMemoryKiB || len(salt) < 8 || len(key) < 16 {
 		return false, false, errors.New("security: stored hash has parameters out of range")
 	}
 	err = h.slot(ctx, func() error {

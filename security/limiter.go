@@ -89,6 +89,13 @@ func (m *MemoryLimiter) Give(_ context.Context, key string, _ int, every time.Du
 	return nil
 }
 
+// Len returns how many buckets are held.
+func (m *MemoryLimiter) Len() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.buckets)
+}
+
 // sweep forgets full buckets now and then, and when there are too many, also
 // others: whichever the map yields first, a tenth of them, which costs an
 // attacker more than it gains.

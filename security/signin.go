@@ -148,8 +148,9 @@ func (s *Service) Enroll(ctx context.Context, actor audit.Actor, user id.User, h
 	return out, nil
 }
 
-// Reauthenticate is what proving a password again needs.
+// Reauthenticate is what proving a factor again needs.
 type Reauthenticate struct {
+	Method   audit.Factor // audit.Password
 	Password string
 
 	// KeepToken leaves the session's token as it is: for callers who have no
@@ -157,9 +158,9 @@ type Reauthenticate struct {
 	KeepToken bool
 }
 
-// Reauthenticate proves the password of the person who acts again, and notes the
+// Reauthenticate proves a factor of the person who acts again, and notes the
 // time in the session. It returns the session's new token, or zero with
-// KeepToken. A wrong one is ErrInvalidCredentials.
+// KeepToken. A wrong password is ErrInvalidCredentials.
 func (s *Service) Reauthenticate(ctx context.Context, actor audit.Actor, in Reauthenticate) (Token, error) {
 	now := s.now()
 	if err := s.allow(actor, PermReauthenticate, now); err != nil {
@@ -167,6 +168,9 @@ func (s *Service) Reauthenticate(ctx context.Context, actor audit.Actor, in Reau
 	}
 	if err := s.outside(ctx); err != nil {
 		return Token{}, err
+	}
+	if in.Method != audit.Password {
+		return Token{}, fault.Fields{{Name: "method", Code: "invalid", Message: "must be password"}}
 	}
 	p, err := s.c.Store.PersonByID(ctx, actor.User)
 	if err != nil {

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"github.com/aegisrunner/account-settings/accounts"
+	"github.com/aegisrunner/account-settings/audit"
 	"github.com/aegisrunner/account-settings/fault"
 	"github.com/aegisrunner/account-settings/internal/catalog"
 	"github.com/aegisrunner/account-settings/internal/flows"
@@ -136,11 +137,8 @@ type reauthenticate struct {
 }
 
 func (a *API) reauthenticate(c *call, in reauthenticate) (*nothing, error) {
-	if in.Method != "password" {
-		return nil, fault.Fields{{Name: "method", Code: "invalid", Message: "must be password"}}
-	}
 	fresh, err := a.c.Flows.Security.Reauthenticate(c.ctx(), c.actor(), security.Reauthenticate{
-		Password: in.Password, KeepToken: c.bearer(),
+		Method: audit.Factor(in.Method), Password: in.Password, KeepToken: c.bearer(),
 	})
 	return nil, a.renew(c, fresh, err)
 }
