@@ -82,8 +82,10 @@
       weight += worth;
     };
     for (const word of [...own, ...words].sort((a, b) => b.length - a.length)) {
+      let worth = 1.5;
       for (let i = letters.indexOf(word); i >= 0; i = letters.indexOf(word, i + word.length)) {
-        cover(i, word.length, 1.5);
+        cover(i, word.length, worth);
+        worth = 0.5; // saying it again adds little
         found = true;
       }
     }
@@ -96,7 +98,7 @@
       const near = before && (before === c || runs.some((r) => r.includes(before + c) || r.includes(c + before)));
       row = near ? row + 1 : 0;
       longest = Math.max(longest, row);
-      weight += near ? 0.3 : 1;
+      weight += !near ? 1 : row < 3 ? 0.3 : 0.05;
     });
     const sizes = [[/\p{Ll}/u, 26], [/\p{Lu}/u, 26], [/\d/, 10], [/[^\p{L}\d]/u, 33], [/[^\x00-\x7f]/, 100]];
     const pool = sizes.reduce((sum, [kind, size]) => sum + (kind.test(password) ? size : 0), 0);
