@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"time"
 
@@ -16,6 +17,7 @@ func emailChangeTests() []check {
 		{"InsertEmailChange/EveryFieldIsReadAsWritten", changeRoundTrip},
 		{"InsertEmailChange/EndsThePendingOne", changeSuperseded},
 		{"InsertEmailChange/LeavesOtherPeoplesAlone", changeOfOthers},
+		{"InsertEmailChange/OneOf16IsPending", changePendingRace},
 		{"PendingEmailChange/NoneIsErrNoEmailChange", noPendingChange},
 		{"EmailChangeByHash/UnknownIsErrLinkGone", changeUnknown},
 		{"ConfirmEmailChange/RecordsNoticeAndUndoUntil", confirmRecords},
@@ -157,6 +159,30 @@ func changeOfOthers(w *world) {
 	_, err := w.confirm(second, base)
 	w.must(err)
 	w.stillPending(first, base)
+}
+
+// changePendingRace asks 16 times at once: however they follow each other, one
+// request is left.
+func changePendingRace(w *world) {
+	for round := range w.opts.rounds() {
+		ada := w.person("ada" + strconv.Itoa(round))
+		s := w.signIn(ada.ID, base)
+		var changes [racers]accounts.EmailChange
+		for i := range changes {
+			changes[i] = newChange(ada, s, "wanted"+strconv.Itoa(i), base)
+		}
+		w.must(errors.Join(w.race(func(i int) error {
+			return w.s.Accounts().Update(w.ctx, func(ctx context.Context, tx accounts.Tx) error {
+				return tx.InsertEmailChange(ctx, changes[i])
+			})
+		})...))
+		var errs []error
+		for _, c := range changes {
+			_, err := w.confirm(c, base)
+			errs = append(errs, err)
+		}
+		w.oneWinner(errs, accounts.ErrLinkGone)
+	}
 }
 
 func noPendingChange(w *world) {

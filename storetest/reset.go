@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"time"
 
@@ -15,6 +16,7 @@ func resetTests() []check {
 		{"InsertReset/VoidsEarlierOnesOfThePerson", resetNewest},
 		{"InsertReset/VoidsForGood", resetVoidForGood},
 		{"InsertReset/RolledBackVoidsNothing", resetRolledBack},
+		{"InsertReset/OneOf16IsTheNewest", resetNewestRace},
 		{"InsertReset/ForNobodyOpensNothing", resetForNobody},
 		{"ResetByHash/DoesNotSpend", resetByHash},
 		{"SpendReset/WorksOnce", spendResetOnce},
@@ -112,6 +114,26 @@ func resetRolledBack(w *world) {
 	})
 	w.resetGone("a link that was never stored", hashOf("second"), base)
 	w.resetWorks(first, base)
+}
+
+// resetNewestRace asks 16 times at once: however they follow each other, one
+// link is left.
+func resetNewestRace(w *world) {
+	for round := range w.opts.rounds() {
+		ada := w.person("ada" + strconv.Itoa(round))
+		link := func(i int) security.Reset { return newReset(ada.ID, ada.EmailKey+strconv.Itoa(i), base) }
+		w.must(errors.Join(w.race(func(i int) error {
+			return w.s.Security().Update(w.ctx, func(ctx context.Context, tx security.Tx) error {
+				return tx.InsertReset(ctx, link(i))
+			})
+		})...))
+		var errs []error
+		for i := range racers {
+			_, err := w.spendReset(link(i).Hash, base)
+			errs = append(errs, err)
+		}
+		w.oneWinner(errs, security.ErrLinkGone)
+	}
 }
 
 // resetForNobody: the same is stored for an address without an account, so that
