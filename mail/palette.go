@@ -56,12 +56,15 @@ func (c rgb) css() template.CSS {
 	return template.CSS(fmt.Sprintf("#%02x%02x%02x", c[0], c[1], c[2])) //nolint:gosec // made of three numbers
 }
 
-// words returns white or ink, whichever is easier to read on c.
+// words returns what to write on c: white where that can be read, else ink,
+// else black, which can be read wherever white cannot.
 func (c rgb) words() rgb {
-	if contrast(c, lightSurface) >= contrast(c, ink) {
-		return lightSurface
+	for _, w := range []rgb{lightSurface, ink} {
+		if contrast(c, w) >= legible {
+			return w
+		}
 	}
-	return ink
+	return rgb{}
 }
 
 // readableOn returns c, moved towards the far end from surface as far as it
