@@ -247,7 +247,7 @@ func TestLanguages(t *testing.T) {
 	l := samples["exists"].letter
 	require.Equal(t, "Sie haben schon ein Konto bei Acme", render(t, r, mail.Recipient{}, l).Subject)
 	require.Equal(t, "Sie haben schon ein Konto bei Acme", render(t, r, mail.Recipient{Locale: "fr"}, l).Subject)
-	require.Equal(t, "You already have an Acme account", strings.Replace(render(t, r, mail.Recipient{Locale: "en-GB"}, l).Subject, "a Acme", "an Acme", 1))
+	require.Equal(t, "You already have an account at Acme", render(t, r, mail.Recipient{Locale: "en-GB"}, l).Subject)
 	require.Contains(t, render(t, r, mail.Recipient{Name: "Ada Lovelace"}, l).Text, "Guten Tag Ada,")
 	require.Contains(t, render(t, r, mail.Recipient{}, l).Text, "Guten Tag,")
 }
