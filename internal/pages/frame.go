@@ -170,8 +170,8 @@ func (f *frame) Legal() []link {
 // complaint is a line of the summary of errors.
 type complaint struct{ Href, Text string }
 
-// problem is the summary of errors on top of a page.
-type problem struct {
+// summary is what stands of errors on top of a page.
+type summary struct {
 	Icon  string
 	Title string
 	Items []complaint
@@ -179,8 +179,8 @@ type problem struct {
 
 // Problem returns the summary of what was wrong with the forms of the page, or
 // nil.
-func (f *frame) Problem() *problem {
-	p := &problem{Icon: f.Icon("alert")}
+func (f *frame) Problem() *summary {
+	p := &summary{Icon: f.Icon("alert")}
 	for _, s := range f.spec.forms {
 		if s.form.Code != "" {
 			text := f.P.Problem(s.form.Code)

@@ -1,0 +1,253 @@
+package pages
+
+import (
+	"errors"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"net/url"
+
+	"github.com/aegisrunner/account-settings/accounts"
+	"github.com/aegisrunner/account-settings/fault"
+	"github.com/aegisrunner/account-settings/id"
+	"github.com/aegisrunner/account-settings/internal/device"
+	"github.com/aegisrunner/account-settings/security"
+)
+
+// profilePage shows the profile.
+func (s *Site) profilePage(v *visit) error {
+	saved := v.r.URL.Query().Get("saved")
+	return s.profile(v, http.StatusOK, func(p *Profile) {
+		if saved == "picture" || saved == "about" || saved == "email" {
+			p.Saved = saved
+		}
+	})
+}
+
+// profile shows the profile as change leaves it.
+func (s *Site) profile(v *visit, status int, change func(*Profile)) error {
+	me, err := s.c.Flows.Profile(v.r.Context(), v.actor(), v.caller.Login)
+	if err != nil {
+		return err
+	}
+	view := Profile{
+		Picture: PictureCard{URL: s.avatar(me.User, "512"), Uploaded: me.AvatarUploaded},
+		About:   AboutCard{Name: me.Name, Timezone: me.Timezone, Locale: me.Locale},
+		Email:   EmailCard{Email: me.Email},
+	}
+	if c := me.PendingEmail; c != nil {
+		view.Email.Pending = &PendingEmail{Email: c.NewEmail, ExpiresAt: c.ExpiresAt}
+	}
+	change(&view)
+	return s.render(v, status, &me.User, view)
+}
+
+// refusedProfile shows the profile with what was wrong, or passes on an error
+// that a form is no place for.
+func (s *Site) refusedProfile(v *visit, err error, change func(*Profile, Form)) error {
+	form, status, err := refused(err)
+	if err != nil {
+		return err
+	}
+	return s.profile(v, status, func(p *Profile) { change(p, form) })
+}
+
+func (s *Site) saveAbout(v *visit) error {
+	name, zone, locale := v.form.Get("name"), v.form.Get("timezone"), v.form.Get("locale")
+	_, err := s.c.Flows.Accounts.UpdateProfile(v.r.Context(), v.actor(), accounts.Patch{Name: &name, Timezone: &zone, Locale: &locale})
+	if err != nil {
+		return s.refusedProfile(v, err, func(p *Profile, f Form) {
+			p.About = AboutCard{Form: f, Name: name, Timezone: zone, Locale: locale}
+		})
+	}
+	return s.saved(v, "/settings/profile", "about")
+}
+
+func (s *Site) changeEmail(v *visit) error {
+	email := v.form.Get("email")
+	if _, err := s.c.Flows.Accounts.RequestEmailChange(v.r.Context(), v.actor(), email); err != nil {
+		return s.refusedProfile(v, err, func(p *Profile, f Form) { p.Email.Form, p.Email.Typed = f, email })
+	}
+	return s.saved(v, "/settings/profile", "email")
+}
+
+func (s *Site) cancelEmail(v *visit) error {
+	err := s.c.Flows.Accounts.CancelEmailChange(v.r.Context(), v.actor())
+	if err != nil && !errors.Is(err, accounts.ErrNoEmailChange) { // canceled twice is canceled
+		return err
+	}
+	return s.saved(v, "/settings/profile", "email")
+}
+
+func (s *Site) removePicture(v *visit) error {
+	if _, err := s.c.Flows.Accounts.RemovePicture(v.r.Context(), v.actor()); err != nil {
+		return err
+	}
+	return s.saved(v, "/settings/profile", "picture")
+}
+
+// maxUpload is the file with what a browser puts around it.
+const maxUpload = accounts.MaxPicture + 64<<10
+
+func (s *Site) setPicture(v *visit) error {
+	v.r.Body = http.MaxBytesReader(v.w, v.r.Body, maxUpload)
+	data, err := s.uploaded(v)
+	if err == nil {
+		_, err = s.c.Flows.Accounts.SetPicture(v.r.Context(), v.actor(), data)
+	}
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		err = accounts.ErrPictureTooLarge
+	}
+	if err == nil {
+		return s.saved(v, "/settings/profile", "picture")
+	}
+	// What is wrong with the file is said beside the file.
+	switch {
+	case errors.Is(err, accounts.ErrPictureTooLarge):
+		err = fault.Fields{{Name: "picture", Code: "picture_too_large", Message: "is over 5 MB or 25 megapixels"}}
+	case errors.Is(err, accounts.ErrPictureType):
+		err = fault.Fields{{Name: "picture", Code: "picture_type", Message: "is not a PNG, JPEG, WebP or GIF file"}}
+	}
+	return s.refusedProfile(v, err, func(p *Profile, f Form) { p.Picture.Form = f })
+}
+
+// uploaded reads the file of the form as a stream: nothing is kept on disk.
+func (s *Site) uploaded(v *visit) ([]byte, error) {
+	parts, err := v.r.MultipartReader()
+	if err != nil {
+		return nil, fault.New(fault.Malformed, "malformed", "pages: not a multipart form")
+	}
+	for {
+		part, err := parts.NextPart()
+		if errors.Is(err, io.EOF) {
+			return nil, noPicture
+		}
+		if err != nil {
+			return nil, unreadable(err)
+		}
+		if part.FormName() == "picture" {
+			return s.readPart(v, part)
+		}
+	}
+}
+
+func (s *Site) readPart(v *visit, part *multipart.Part) ([]byte, error) {
+	data, err := s.c.Flows.Accounts.ReadPicture(v.r.Context(), part)
+	if err == nil && len(data) == 0 {
+		return nil, noPicture
+	}
+	return data, err
+}
+
+var noPicture = fault.Fields{{Name: "picture", Code: "required", Message: "choose a file first"}}
+
+func unreadable(err error) error {
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return err
+	}
+	return fault.New(fault.Malformed, "malformed", "pages: form cannot be read")
+}
+
+// securityPage shows password and sessions.
+func (s *Site) securityPage(v *visit) error {
+	q := v.r.URL.Query()
+	return s.security(v, http.StatusOK, q.Get("cursor"), func(p *Security) {
+		if saved := q.Get("saved"); saved == "password" || saved == "sessions" {
+			p.Saved = saved
+		}
+	})
+}
+
+// sessionsPerPage is how many sessions the page shows.
+const sessionsPerPage = 20
+
+func (s *Site) security(v *visit, status int, cursor string, change func(*Security)) error {
+	u, err := s.c.Flows.Accounts.Me(v.r.Context(), v.actor())
+	if err != nil {
+		return err
+	}
+	items, next, err := s.c.Flows.Security.Sessions(v.r.Context(), v.actor(), cursor, sessionsPerPage)
+	if errors.Is(err, fault.Invalid) { // a cursor of no use: begin at the start
+		cursor = ""
+		items, next, err = s.c.Flows.Security.Sessions(v.r.Context(), v.actor(), "", sessionsPerPage)
+	}
+	if err != nil {
+		return err
+	}
+	login := v.caller.Login
+	view := Security{
+		Password: PasswordCard{Has: login.HasPassword, ChangedAt: login.Person.PasswordChangedAt},
+		Sessions: SessionsCard{NextCursor: next, Later: cursor != ""},
+	}
+	for _, x := range items {
+		view.Sessions.Items = append(view.Sessions.Items, sessionRow(x, v.actor().Session))
+	}
+	change(&view)
+	return s.render(v, status, &u, view)
+}
+
+func sessionRow(x security.Session, present id.Session) Session {
+	d := device.Parse(x.UserAgent)
+	row := Session{
+		ID: x.ID.String(), Current: x.ID == present, Browser: d.Browser, OS: d.OS, Kind: string(d.Kind),
+		SignedInAt: x.SignedInAt, LastUsedAt: x.LastUsedAt,
+	}
+	if x.IP.IsValid() {
+		row.IP = x.IP.String()
+	}
+	return row
+}
+
+func (s *Site) changePassword(v *visit) error {
+	fresh, err := s.c.Flows.Security.ChangePassword(v.r.Context(), v.actor(), security.ChangePassword{
+		Current: v.form.Get("current_password"), New: v.form.Get("password"), KeepToken: v.bearer(),
+	})
+	if err != nil {
+		form, status, err := refused(err)
+		if err != nil {
+			return err
+		}
+		return s.security(v, status, "", func(p *Security) { p.Password.Form = form })
+	}
+	if !fresh.IsZero() {
+		s.c.Sessions.SetCookie(v.w, fresh)
+	}
+	return s.saved(v, "/settings/security", "password")
+}
+
+func (s *Site) revoke(v *visit) error {
+	session, err := id.ParseSession(v.form.Get("session"))
+	if err == nil {
+		err = s.c.Flows.Security.RevokeSession(v.r.Context(), v.actor(), session)
+	}
+	if err != nil && !errors.Is(err, fault.NotFound) { // ended already is ended
+		return err
+	}
+	if session == v.actor().Session {
+		return s.out(v, "signed_out")
+	}
+	return s.saved(v, "/settings/security", "sessions")
+}
+
+func (s *Site) revokeOthers(v *visit) error {
+	if _, err := s.c.Flows.Security.RevokeSessions(v.r.Context(), v.actor(), security.Others); err != nil {
+		return err
+	}
+	return s.saved(v, "/settings/security", "sessions")
+}
+
+func (s *Site) revokeAll(v *visit) error {
+	if _, err := s.c.Flows.Security.RevokeSessions(v.r.Context(), v.actor(), security.All); err != nil {
+		return err
+	}
+	return s.out(v, "signed_out_everywhere")
+}
+
+// out leads to the sign-in page after this session has ended.
+func (s *Site) out(v *visit, notice string) error {
+	s.c.Sessions.ClearCookie(v.w)
+	s.redirect(v, "/sign-in", url.Values{"notice": {notice}})
+	return nil
+}
