@@ -27,12 +27,15 @@ func (s *Settings) route(api, site http.Handler) http.Handler {
 	return s.sessions.Identify(s.secure(mux))
 }
 
-// secure sets the headers that every answer has.
+// secure sets the headers that every answer has. Pages, assets and pictures say
+// more than that, or otherwise; redirects do not.
 func (s *Settings) secure(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "same-origin")
+		h.Set("Cache-Control", "no-store")
+		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Permissions-Policy", "camera=(), microphone=(), geolocation=()")

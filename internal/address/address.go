@@ -95,9 +95,10 @@ func tooLong() error {
 	}}
 }
 
-// validLocal reports whether s is a dot-atom of RFC 5321.
+// validLocal reports whether s is a dot-atom of RFC 5321. One that a mail program
+// could decode as an encoded word (RFC 2047) into another address is refused.
 func validLocal(s string) bool {
-	if s == "" || len(s) > maxLocal {
+	if s == "" || len(s) > maxLocal || strings.Contains(s, "=?") {
 		return false
 	}
 	previous := byte('.')

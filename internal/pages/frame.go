@@ -170,7 +170,7 @@ func (f *frame) Legal() []link {
 // complaint is a line of the summary of errors.
 type complaint struct{ Href, Text string }
 
-// summary is what stands of errors on top of a page.
+// summary is the list of errors on top of a page.
 type summary struct {
 	Icon  string
 	Title string
