@@ -1,0 +1,153 @@
+package picture
+
+import (
+	"bytes"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"image"
+	"image/color"
+	"image/draw"
+	"image/png"
+	"sync"
+
+	"golang.org/x/image/font"
+	"golang.org/x/image/font/gofont/gobold"
+	"golang.org/x/image/font/opentype"
+	"golang.org/x/image/font/sfnt"
+	"golang.org/x/image/math/fixed"
+)
+
+// palette holds backgrounds on which white text has a contrast of 4.5:1 or more
+// (WCAG 2.2 AA).
+var palette = [...]color.RGBA{
+	{0x5f, 0x3d, 0xc4, 0xff}, {0x36, 0x4f, 0xc7, 0xff}, {0x18, 0x64, 0xab, 0xff}, {0x0b, 0x72, 0x85, 0xff},
+	{0x08, 0x6f, 0x57, 0xff}, {0x2b, 0x77, 0x39, 0xff}, {0x4a, 0x6b, 0x0b, 0xff}, {0x7a, 0x5c, 0x00, 0xff},
+	{0xb0, 0x45, 0x0b, 0xff}, {0xc9, 0x2a, 0x2a, 0xff}, {0xa6, 0x1e, 0x4d, 0xff}, {0x86, 0x2e, 0x9c, 0xff},
+	{0x49, 0x50, 0x57, 0xff}, {0x6d, 0x4c, 0x41, 0xff},
+}
+
+// maxInitials bounds what is drawn, in bytes: two letters with their marks.
+const maxInitials = 64
+
+// Proportions of the drawing, in a square with this side.
+const (
+	unit     = 72.0
+	fontSize = 28.0
+)
+
+func colourOf(seed string) color.RGBA {
+	h := fnv.New32a()
+	h.Write([]byte(seed))
+	return palette[h.Sum32()%uint32(len(palette))]
+}
+
+// InitialsSVG draws initials in white on a disc whose colour depends on seed
+// alone, so that a person keeps it. Any text of up to 64 bytes is fine; it is
+// escaped, and laid out by the viewer in a font of the system that has it.
+func InitialsSVG(initials, seed string) []byte {
+	if len(initials) > maxInitials {
+		initials = "?"
+	}
+	c := colourOf(seed)
+	var b bytes.Buffer
+	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 72 72"><rect width="72" height="72" rx="36" fill="#%02x%02x%02x"/>`, c.R, c.G, c.B)
+	b.WriteString(`<text x="36" y="37" fill="#fff" font-family="system-ui,sans-serif" font-size="28" font-weight="600" text-anchor="middle" dominant-baseline="central">`)
+	_ = xml.EscapeText(&b, []byte(initials)) // a buffer takes everything
+	b.WriteString(`</text></svg>`)
+	return b.Bytes()
+}
+
+// InitialsPNG draws what [InitialsSVG] draws as a PNG of 16 to 1,024 pixels with
+// a transparent ground, for mails. It has one font, with the Latin, Greek and
+// Cyrillic letters; for others it draws a person.
+func InitialsPNG(initials, seed string, size int) ([]byte, error) {
+	if size < 16 || size > 1024 {
+		return nil, errors.New("picture: size out of range")
+	}
+	m := image.NewRGBA(image.Rect(0, 0, size, size))
+	fill(m, colourOf(seed), disc)
+	drawn, err := write(m, initials)
+	if err != nil {
+		return nil, err
+	}
+	if !drawn {
+		fill(m, color.RGBA{0xff, 0xff, 0xff, 0xff}, person)
+	}
+	var b bytes.Buffer
+	if err := png.Encode(&b, m); err != nil {
+		return nil, fmt.Errorf("picture: encode: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
+// person is a head and shoulders, cut off by the disc.
+func person(x, y float64) bool {
+	shoulders := within(x, y, 63, 22, 20) && disc(x, y)
+	return within(x, y, 29, 12, 12) || shoulders
+}
+
+func disc(x, y float64) bool { return within(x, y, 36, 36, 36) }
+
+// within holds inside of an ellipse whose centre is in the middle, at height cy.
+func within(x, y, cy, rx, ry float64) bool {
+	dx, dy := (x-unit/2)/rx, (y-cy)/ry
+	return dx*dx+dy*dy <= 1
+}
+
+// fill paints where inside holds, in units of the drawing, with smooth edges.
+func fill(m *image.RGBA, c color.RGBA, inside func(x, y float64) bool) {
+	const samples = 4 // in each direction of a pixel
+	size := m.Rect.Dx()
+	step := unit / float64(size*samples)
+	mask := image.NewAlpha(m.Rect)
+	for y := range size {
+		for x := range size {
+			hits := 0
+			for i := range samples * samples {
+				sx, sy := x*samples+i%samples, y*samples+i/samples
+				if inside((float64(sx)+0.5)*step, (float64(sy)+0.5)*step) {
+					hits++
+				}
+			}
+			mask.Pix[y*mask.Stride+x] = byte(hits * 255 / (samples * samples))
+		}
+	}
+	draw.DrawMask(m, m.Rect, image.NewUniform(c), image.Point{}, mask, image.Point{}, draw.Over)
+}
+
+var bold = sync.OnceValues(func() (*opentype.Font, error) { return opentype.Parse(gobold.TTF) })
+
+// write draws text in the middle, and reports false if the font lacks a glyph of
+// it: a box for a letter is worse than none.
+func write(m *image.RGBA, text string) (bool, error) {
+	f, err := bold()
+	if err != nil {
+		return false, fmt.Errorf("picture: font: %w", err)
+	}
+	if text == "" || len(text) > maxInitials || !hasGlyphs(f, text) {
+		return false, nil
+	}
+	size := float64(m.Rect.Dx())
+	face, err := opentype.NewFace(f, &opentype.FaceOptions{Size: fontSize * size / unit, DPI: 72})
+	if err != nil {
+		return false, fmt.Errorf("picture: font: %w", err)
+	}
+	defer func() { _ = face.Close() }()
+	d := font.Drawer{Dst: m, Src: image.White, Face: face}
+	middle := fixed.Int26_6(size * 32) // half of it, in 64ths
+	d.Dot = fixed.Point26_6{X: middle - d.MeasureString(text)/2, Y: middle + face.Metrics().CapHeight/2}
+	d.DrawString(text)
+	return true, nil
+}
+
+func hasGlyphs(f *opentype.Font, text string) bool {
+	var b sfnt.Buffer
+	for _, r := range text {
+		if i, err := f.GlyphIndex(&b, r); err != nil || i == 0 {
+			return false
+		}
+	}
+	return true
+}
