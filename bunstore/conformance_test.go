@@ -1,9 +1,17 @@
 package bunstore_test
 
 import (
+	"context"
+	"database/sql"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect/sqlitedialect"
 
 	"github.com/aegisrunner/account-settings/bunstore"
 	"github.com/aegisrunner/account-settings/id"
@@ -30,6 +38,87 @@ func TestConformanceSQLite(t *testing.T) {
 	options.All(t, func(t *testing.T) flows.Store { return dbtest.SQLite(t) })
 }
 
+// One database serves all subtests, emptied in between: connections to a new one
+// would take longer than the tests.
 func TestConformancePostgres(t *testing.T) {
-	options.All(t, func(t *testing.T) flows.Store { return dbtest.Postgres(t) })
+	db := dbtest.Postgres(t)
+	options.All(t, func(t *testing.T) flows.Store {
+		_, err := db.Conn(t.Context()).ExecContext(t.Context(), `
+			DO $$
+			DECLARE name text;
+			BEGIN
+				SET LOCAL session_replication_role = replica; -- no triggers, no foreign keys
+				FOR name IN SELECT tablename FROM pg_tables
+					WHERE schemaname = current_schema() AND tablename LIKE 'settings\_%' AND tablename <> 'settings_migrations'
+				LOOP
+					EXECUTE 'DELETE FROM ' || quote_ident(name);
+				END LOOP;
+			END $$`)
+		require.NoError(t, err)
+		return db
+	})
+}
+
+// A host's own database, with one pool for everything. The statements of the
+// suites are collected on the way: none may read a whole table.
+func TestConformanceOfAHostsDatabase(t *testing.T) {
+	seen := &collector{statements: map[string]string{}}
+	options.All(t, func(t *testing.T) flows.Store { return hostDB(t, "_txlock=immediate", seen) })
+
+	plans := hostDB(t, "_txlock=immediate")
+	require.Greater(t, len(seen.statements), 50)
+	for _, statement := range seen.statements {
+		rows, err := plans.Conn(t.Context()).QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+statement)
+		require.NoError(t, err, statement)
+		for rows.Next() {
+			var node, parent, unused int
+			var detail string
+			require.NoError(t, rows.Scan(&node, &parent, &unused, &detail))
+			if strings.HasPrefix(detail, "SCAN ") {
+				require.Regexp(t, `USING (COVERING )?INDEX|^SCAN (old|due)$`, detail, statement)
+			}
+		}
+		require.NoError(t, rows.Err())
+		require.NoError(t, rows.Close())
+	}
+}
+
+// hostDB is a store on a *bun.DB that the test has opened itself.
+func hostDB(t *testing.T, parameters string, hooks ...bun.QueryHook) *bunstore.DB {
+	t.Helper()
+	pool, err := sql.Open("sqlite", "file:"+filepath.Join(t.TempDir(), "host.db")+
+		"?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=foreign_keys(1)&_pragma=synchronous(NORMAL)&"+parameters)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, pool.Close()) })
+	host := bun.NewDB(pool, sqlitedialect.New())
+	for _, hook := range hooks {
+		host = host.WithQueryHook(hook)
+	}
+	db, err := bunstore.New(host)
+	require.NoError(t, err)
+	require.NoError(t, db.Migrate(t.Context()))
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	return db
+}
+
+// collector keeps one of all statements that differ in their values alone.
+type collector struct {
+	mu         sync.Mutex
+	statements map[string]string
+}
+
+var (
+	literal = regexp.MustCompile(`X?'(?:[^']|'')*'|\b[0-9]+\b`)
+	ours    = regexp.MustCompile(`^\s*(SELECT|UPDATE|DELETE|INSERT|WITH)\b[^;]*settings_`)
+)
+
+func (c *collector) BeforeQuery(ctx context.Context, _ *bun.QueryEvent) context.Context { return ctx }
+
+func (c *collector) AfterQuery(_ context.Context, e *bun.QueryEvent) {
+	if !ours.MatchString(e.Query) || len(e.Query) > 10000 || strings.Contains(e.Query, "settings_migrations") {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.statements[literal.ReplaceAllString(e.Query, "?")] = e.Query
 }

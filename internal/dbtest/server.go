@@ -3,6 +3,7 @@ package dbtest
 import (
 	"context"
 	"crypto/rand"
+	"database/sql"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/stretchr/testify/require"
 
 	"github.com/aegisrunner/account-settings/bunstore/postgres"
@@ -27,7 +29,8 @@ var errNoPostgres = errors.New("no PostgreSQL: install it (Debian: apt-get insta
 
 // server is a PostgreSQL server with a template that has the tables.
 type server struct {
-	dsn      string // of the maintenance database
+	dsn      string  // of the maintenance database
+	admin    *sql.DB // connections to it
 	template string
 	prefix   string // of the names of databases, unlike those of other processes
 	count    atomic.Int64
@@ -63,19 +66,29 @@ func newServer(ctx context.Context) (*server, error) {
 		s.dsn, s.halt = dsn, halt
 	}
 	s.template = s.prefix + "template"
-	if err := s.exec(ctx, "CREATE DATABASE "+s.template); err != nil {
+	if err := s.prepare(ctx); err != nil {
 		s.halt()
 		return nil, err
 	}
-	db, err := postgres.OpenWith(ctx, postgres.Config{DSN: s.of(s.template)})
-	if err == nil {
-		err = db.Close() // a template must have no connection
-	}
-	if err != nil {
-		s.halt()
-		return nil, fmt.Errorf("migrate the template: %w", err)
-	}
 	return s, nil
+}
+
+// prepare makes the template.
+func (s *server) prepare(ctx context.Context) error {
+	conf, err := pgx.ParseConfig(s.dsn)
+	if err != nil {
+		return err
+	}
+	s.admin = stdlib.OpenDB(*conf)
+	s.admin.SetMaxOpenConns(2)
+	if err := s.exec(ctx, "CREATE DATABASE "+s.template); err != nil {
+		return err
+	}
+	db, err := postgres.OpenWith(ctx, postgres.Config{DSN: s.of(s.template)})
+	if err != nil {
+		return fmt.Errorf("migrate the template: %w", err)
+	}
+	return db.Close() // a template must have no connection
 }
 
 // stop takes the server down, or what was made on it.
@@ -85,19 +98,15 @@ func stop() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
-	if err := running.exec(ctx, "DROP DATABASE IF EXISTS "+running.template); err != nil {
+	err := running.exec(ctx, "DROP DATABASE IF EXISTS "+running.template)
+	if err := errors.Join(err, running.admin.Close()); err != nil {
 		fmt.Fprintln(os.Stderr, "dbtest:", err)
 	}
 	running.halt()
 }
 
 func (s *server) exec(ctx context.Context, statement string) error {
-	conn, err := pgx.Connect(ctx, s.dsn)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	_, err = conn.Exec(ctx, statement)
+	_, err := s.admin.ExecContext(ctx, statement)
 	return err
 }
 
