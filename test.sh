@@ -238,8 +238,9 @@ check_everything() {
 # checks right before its last line, where nobody overlooks them.
 report_before_summary() {
 	awk -v report="${failed[*]:-}" '
-		/^DONE / && report != "" { print "Checks that FAILED: " report; print "" }
-		{ print; fflush() }'
+		/^DONE / && report != "" { print "Checks that FAILED: " report; print ""; report = "" }
+		{ print; fflush() }
+		END { if (report != "") print "Checks that FAILED: " report }'
 }
 
 run_tests() {
