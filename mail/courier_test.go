@@ -381,23 +381,3 @@ func TestHealth(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, written, since)
 }
-
-// Delivering the outbox: the host calls Deliver from its scheduler, on as many
-// nodes as it likes.
-func ExampleCourier_Deliver() {
-	var store mail.Store       // bunstore's, or the host's own
-	var mailer mail.Mailer     // smtp.New(smtp.Config{Addr: "smtp.acme.test:587"})
-	var renderer mail.Renderer // the product's words, or the host's own
-	var keys mail.Sealer       // the key ring that the letters were sealed with
-
-	_, err := mail.NewCourier(mail.CourierConfig{
-		Store: store, Mailer: mailer, Renderer: renderer, Sealer: keys,
-		From: "Acme <hello@acme.test>", Now: time.Now,
-	})
-	fmt.Println(err)
-	// Output:
-	// mail: CourierConfig.Store is missing
-	// mail: CourierConfig.Mailer is missing
-	// mail: CourierConfig.Renderer is missing
-	// mail: CourierConfig.Sealer is missing
-}

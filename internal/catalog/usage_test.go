@@ -36,6 +36,29 @@ func TestEveryUsedKeyExists(t *testing.T) {
 	}
 }
 
+var (
+	// fault.New(fault.Gone, "link_gone", …)
+	sentinel = regexp.MustCompile(`fault\.New\([^,"]+, "([a-z_]+)"`)
+	// f.Add(name, "required", …), fault.Field{Name: …, Code: "required"
+	fieldCode = regexp.MustCompile(`(?:\.Add\((?:"[a-z_]+"|[a-z]+(?:\([a-z]+\))?), |Name: [a-z"_]+, Code: )"([a-z_]+)"`)
+)
+
+// TestEveryCodeInTheSourceHasWords reads what the packages refuse requests
+// with.
+func TestEveryCodeInTheSourceHasWords(t *testing.T) {
+	keys := Keys("en")
+	seen := 0
+	eachFile(t, "../..", func(path, line string) {
+		for prefix, expr := range map[string]*regexp.Regexp{"code.": sentinel, "error.": fieldCode} {
+			for _, m := range expr.FindAllStringSubmatch(line, -1) {
+				seen++
+				require.Contains(t, keys, prefix+m[1], path)
+			}
+		}
+	}, ".go")
+	require.Greater(t, seen, 20, "the search finds codes")
+}
+
 func TestTheSearchFindsKeys(t *testing.T) {
 	for line, want := range map[string]string{
 		`p.T("a.b")`:                            "a.b",
@@ -72,28 +95,37 @@ func found(expr *regexp.Regexp, line string) []string {
 	return out
 }
 
-// usedKeys returns each key with a file that uses it. Tests are left out: they
-// ask for keys that do not exist.
+// usedKeys returns each key with a file that uses it.
 func usedKeys(t *testing.T, root string) map[string]string {
 	t.Helper()
 	used := map[string]string{}
+	collect := func(expr *regexp.Regexp) func(path, line string) {
+		return func(path, line string) {
+			for _, key := range found(expr, line) {
+				used[key] = path
+			}
+		}
+	}
+	eachFile(t, root, collect(inGo), ".go")
+	eachFile(t, root, collect(inTemplate), ".html", ".tmpl", ".gohtml")
+	return used
+}
+
+// eachFile calls fn with every line that is no comment. Tests are left out:
+// they ask for keys that do not exist.
+func eachFile(t *testing.T, root string, fn func(path, line string), extensions ...string) {
+	t.Helper()
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		if d.IsDir() {
-			if n := d.Name(); n == "testdata" || n == "node_modules" || (strings.HasPrefix(n, ".") && n != "." && n != "..") {
+		if n := d.Name(); d.IsDir() {
+			if n == "testdata" || n == "node_modules" || (strings.HasPrefix(n, ".") && n != "." && n != "..") {
 				return filepath.SkipDir
 			}
 			return nil
 		}
-		var expr *regexp.Regexp
-		switch ext := filepath.Ext(path); {
-		case ext == ".go" && !strings.HasSuffix(path, "_test.go"):
-			expr = inGo
-		case ext == ".html" || ext == ".tmpl" || ext == ".gohtml":
-			expr = inTemplate
-		default:
+		if !slices.Contains(extensions, filepath.Ext(path)) || strings.HasSuffix(path, "_test.go") {
 			return nil
 		}
 		data, err := os.ReadFile(path)
@@ -101,15 +133,11 @@ func usedKeys(t *testing.T, root string) map[string]string {
 			return err
 		}
 		for line := range strings.Lines(string(data)) {
-			if strings.HasPrefix(strings.TrimSpace(line), "//") {
-				continue
-			}
-			for _, key := range found(expr, line) {
-				used[key] = path
+			if !strings.HasPrefix(strings.TrimSpace(line), "//") {
+				fn(path, line)
 			}
 		}
 		return nil
 	})
 	require.NoError(t, err)
-	return used
 }
