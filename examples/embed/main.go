@@ -1,5 +1,5 @@
 // Command embed is a host application in a few lines: its own dashboard, with
-// the account settings mounted beside it.
+// the account settings mounted beside it. It is the program of the README.
 package main
 
 import (
@@ -22,7 +22,7 @@ func main() {
 }
 
 func run(ctx context.Context) error {
-	store, err := sqlite.Open("app.db")
+	store, err := sqlite.Open("app.db") // or postgres.Open, bunstore.New, your own
 	if err != nil {
 		return err
 	}
@@ -31,7 +31,7 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	keys, err := settings.LoadKeys("keys.json")
+	keys, err := settings.LoadKeys("keys.json") // settings.CreateKeys makes one
 	if err != nil {
 		return err
 	}
