@@ -37,9 +37,9 @@ func TestEveryUsedKeyExists(t *testing.T) {
 }
 
 var (
-	// fault.New(fault.Gone, "link_gone", …)
+	// Sentinels: fault.New(fault.Gone, "link_gone", …).
 	sentinel = regexp.MustCompile(`fault\.New\([^,"]+, "([a-z_]+)"`)
-	// f.Add(name, "required", …), fault.Field{Name: …, Code: "required"
+	// Fields: f.Add(name, "required", …), fault.Field{Name: name, Code: "required"}.
 	fieldCode = regexp.MustCompile(`(?:\.Add\((?:"[a-z_]+"|[a-z]+(?:\([a-z]+\))?), |Name: [a-z"_]+, Code: )"([a-z_]+)"`)
 )
 

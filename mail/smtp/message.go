@@ -35,7 +35,7 @@ var reserved = []string{
 func compose(m mail.Message) (*gomail.Msg, error) {
 	from, err := netmail.ParseAddress(m.From)
 	if err != nil {
-		return nil, errors.New("From is not an address")
+		return nil, errors.New("field From is not an address")
 	}
 	if from.Address, err = bare("From", from.Address); err != nil {
 		return nil, err
@@ -48,7 +48,7 @@ func compose(m mail.Message) (*gomail.Msg, error) {
 		return nil, err
 	}
 	if m.Text == "" {
-		return nil, errors.New("Text is empty")
+		return nil, errors.New("field Text is empty")
 	}
 	out := gomail.NewMsg(gomail.WithNoDefaultUserAgent())
 	out.FromMailAddress(from)
@@ -76,7 +76,7 @@ func compose(m mail.Message) (*gomail.Msg, error) {
 // leaves nothing to interpret. Quoted local parts and comments are valid mail
 // addresses and a way to smuggle a second one.
 func bare(field, address string) (string, error) {
-	wrong := fmt.Errorf("%s is not a bare address", field)
+	wrong := fmt.Errorf("field %s is not a bare address", field)
 	local, domain, found := strings.Cut(address, "@")
 	if !found || local == "" || domain == "" || len(address) > maxAddress {
 		return "", wrong
@@ -96,10 +96,10 @@ func oneLine(field, s string) error {
 	if !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool {
 		return unicode.IsControl(r) || r == '\u2028' || r == '\u2029'
 	}) {
-		return fmt.Errorf("%s is not one line of text", field)
+		return fmt.Errorf("field %s is not one line of text", field)
 	}
 	if len(s) > maxHeader {
-		return fmt.Errorf("%s is longer than %d bytes", field, maxHeader)
+		return fmt.Errorf("field %s is longer than %d bytes", field, maxHeader)
 	}
 	return nil
 }
@@ -111,5 +111,5 @@ func header(key, value string) error {
 	if slices.Contains(reserved, textproto.CanonicalMIMEHeaderKey(key)) {
 		return fmt.Errorf("the header %s is not for Headers", key)
 	}
-	return oneLine("the header "+key, value)
+	return oneLine("Headers["+key+"]", value)
 }

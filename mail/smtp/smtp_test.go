@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -102,7 +103,7 @@ func parts(t *testing.T, e *message.Entity) content {
 	require.Equal(t, "multipart/alternative", kind)
 	for r := e.MultipartReader(); ; {
 		p, err := r.NextPart()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return c
 		}
 		require.NoError(t, err)
@@ -313,7 +314,7 @@ func silentServer(t *testing.T, greeting string) string {
 				return
 			}
 			wg.Go(func() {
-				defer c.Close()
+				defer func() { _ = c.Close() }()
 				_, _ = io.WriteString(c, greeting)
 				_, _ = io.Copy(io.Discard, c) // until the client hangs up
 			})
