@@ -152,7 +152,7 @@ func (s *Service) ConfirmEmailChange(ctx context.Context, actor audit.Actor, raw
 		if err := s.post(ctx, tx, u.recipient(), letter, now); err != nil {
 			return err
 		}
-		return tx.AppendAudit(ctx, byLink(actor).Did(ActionEmailChanged, u.target(), now,
+		return tx.AppendAudit(ctx, actor.AsNobody().Did(ActionEmailChanged, u.target(), now,
 			audit.Change{Field: "email", Before: c.OldEmail, After: c.NewEmail}).InHistoryOf(u.ID))
 	})
 	if err != nil {
@@ -184,7 +184,7 @@ func (s *Service) UndoEmailChange(ctx context.Context, actor audit.Actor, raw st
 			return err
 		}
 		if c.ConfirmedAt.IsZero() {
-			return tx.AppendAudit(ctx, byLink(actor).Did(ActionEmailChangeCanceled, u.target(), now).InHistoryOf(u.ID))
+			return tx.AppendAudit(ctx, actor.AsNobody().Did(ActionEmailChangeCanceled, u.target(), now).InHistoryOf(u.ID))
 		}
 		if err := tx.ChangeEmail(ctx, c.User, c.OldEmail, c.OldKey, now, time.Time{}); err != nil {
 			return err
@@ -194,19 +194,13 @@ func (s *Service) UndoEmailChange(ctx context.Context, actor audit.Actor, raw st
 		if err := s.post(ctx, tx, u.recipient(), EmailRestoredLetter{At: now}, now); err != nil {
 			return err
 		}
-		return tx.AppendAudit(ctx, byLink(actor).Did(ActionEmailRestored, u.target(), now,
+		return tx.AppendAudit(ctx, actor.AsNobody().Did(ActionEmailRestored, u.target(), now,
 			audit.Change{Field: "email", Before: before, After: c.OldEmail}).InHistoryOf(u.ID))
 	})
 	if err != nil {
 		return EmailChange{}, err
 	}
 	return c, nil
-}
-
-// byLink returns who holds a mailed link: its holder acts, and not the person
-// who happens to be signed in where it is opened.
-func byLink(a audit.Actor) audit.Actor {
-	return audit.Actor{Kind: audit.KindAnonymous, IP: a.IP, UserAgent: a.UserAgent, RequestID: a.RequestID}
 }
 
 func (s *Service) linkToken(ctx context.Context, actor audit.Actor, raw string) (token.Secret, error) {

@@ -49,6 +49,18 @@ func (a Actor) As(user id.User, name string) Actor {
 	return a
 }
 
+// AsSystem returns the product itself, acting for a consequence of what this
+// caller's request did.
+func (a Actor) AsSystem(job string) Actor {
+	return Actor{Kind: KindSystem, Name: job, IP: a.IP, UserAgent: a.UserAgent, RequestID: a.RequestID}
+}
+
+// AsNobody returns the same caller with nobody signed in: who holds a mailed
+// link acts, and not who happens to be signed in where it is opened.
+func (a Actor) AsNobody() Actor {
+	return Actor{Kind: KindAnonymous, IP: a.IP, UserAgent: a.UserAgent, RequestID: a.RequestID}
+}
+
 // Factor is a way of proving who one is.
 type Factor string
 

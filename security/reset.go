@@ -111,7 +111,6 @@ func (s *Service) ResetPassword(ctx context.Context, actor audit.Actor, raw, pas
 	if err != nil {
 		return err
 	}
-	by := audit.Actor{Kind: audit.KindAnonymous, IP: actor.IP, UserAgent: actor.UserAgent, RequestID: actor.RequestID}
 	err = s.c.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
 		spent, err := tx.SpendReset(ctx, r.Hash, now)
 		if err != nil {
@@ -131,7 +130,7 @@ func (s *Service) ResetPassword(ctx context.Context, actor audit.Actor, raw, pas
 		if err := s.post(ctx, tx, p.Recipient(), letter, now); err != nil {
 			return err
 		}
-		return tx.AppendAudit(ctx, by.Did(ActionPasswordReset, p.target(), now).InHistoryOf(p.ID))
+		return tx.AppendAudit(ctx, actor.AsNobody().Did(ActionPasswordReset, p.target(), now).InHistoryOf(p.ID))
 	})
 	if errors.Is(err, ErrPersonNotFound) {
 		return ErrLinkGone

@@ -138,6 +138,13 @@ func (m *Mailbox) SendMail(_ context.Context, msg mail.Message) error {
 	return nil
 }
 
+// Count returns how many mails were sent so far. It delivers nothing.
+func (m *Mailbox) Count() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.sent)
+}
+
 // Fail makes sending fail from now on; nil mends it.
 func (m *Mailbox) Fail(err error) {
 	m.mu.Lock()

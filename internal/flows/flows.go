@@ -66,7 +66,7 @@ func (f *Services) ConfirmEmail(ctx context.Context, actor audit.Actor, token st
 		if err != nil {
 			return c, err
 		}
-		return c, f.Security.EmailChanged(ctx, audit.System("email change"), c.User, c.Session)
+		return c, f.Security.EmailChanged(ctx, actor.AsSystem("email change"), c.User, c.Session)
 	})
 }
 
@@ -79,7 +79,7 @@ func (f *Services) UndoEmail(ctx context.Context, actor audit.Actor, token strin
 		if err != nil || c.ConfirmedAt.IsZero() {
 			return c, err
 		}
-		return c, f.Security.Recover(ctx, audit.System("email undo"), c.User)
+		return c, f.Security.Recover(ctx, actor.AsSystem("email undo"), c.User)
 	})
 }
 
