@@ -15,4 +15,3 @@ func (d *DB) PendingFiles(ctx context.Context, files fs.FS) ([]string, error) {
 
 // LoginSQL is the statement of LoginByToken for database/sql.
 const LoginSQL = loginSQL + "$1"
-

@@ -97,7 +97,8 @@ func (a *address) Scan(src any) (err error) {
 	return fmt.Errorf("bunstore: cannot scan %T into an IP address", src)
 }
 
-// changes are those of an audit entry, as a JSON array.
+// changes are those of an audit entry, as a JSON array. Their text has no NUL
+// byte, see appendAudit.
 type changes []audit.Change
 
 // AppendQuery implements schema.QueryAppender.
@@ -109,7 +110,9 @@ func (c changes) AppendQuery(gen schema.QueryGen, b []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return gen.Dialect().AppendJSON(b, text), nil
+	// Not AppendJSON, which takes a backslash that somebody typed before "u0000"
+	// for an escape.
+	return gen.Dialect().AppendString(b, string(text)), nil
 }
 
 // Scan implements sql.Scanner.
