@@ -227,7 +227,7 @@ func (s *Settings) wireDomains() (err error) {
 func (s *Settings) wireMail() error {
 	c := s.c
 	lc := letters.Config{
-		Brand:         mail.Brand{Product: c.Product, LogoURL: c.LogoURL, SupportURL: c.Links.Support, PostalAddress: c.PostalAddress},
+		Brand:         mail.Brand{Product: c.Product, LogoURL: c.LogoURL, AccentColor: c.Theme.Accent, SupportURL: c.Links.Support, PostalAddress: c.PostalAddress},
 		Links:         letters.Links{PublicURL: s.url.String(), Prefix: c.Paths.Pages},
 		DefaultLocale: c.DefaultLocale,
 	}

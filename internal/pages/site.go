@@ -179,7 +179,8 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHT
 func (s *Site) unknown(w http.ResponseWriter, r *http.Request) {
 	v := &visit{w: w, r: r, caller: httpsession.Caller{Actor: httpsession.From(r.Context())}}
 	defer s.recover(v)
-	if methods := s.known[strings.TrimPrefix(r.URL.Path, s.c.Prefix)]; methods != "" {
+	path, ours := strings.CutPrefix(r.URL.Path, s.c.Prefix)
+	if methods := s.known[path]; ours && methods != "" {
 		w.Header().Set("Allow", strings.Replace(methods, "GET", "GET, HEAD", 1))
 		s.failure(v, Failure{Status: http.StatusMethodNotAllowed})
 		return
