@@ -42,11 +42,13 @@ func (d *DB) loginByToken(ctx context.Context, hash security.Hash) (security.Log
 			return login, err
 		}
 	}
-	return scanLogin(d.read.DB.QueryRowContext(ctx, loginSQL+"$1", hash[:]))
+	// By bun, as pgx would recognise the text of the prepared statement.
+	return scanLogin(d.read.QueryRowContext(ctx, loginSQL+"?", digest(hash)))
 }
 
 // stale reports whether a prepared statement has outlived what it was made for:
-// a changed table, or a server connection that a pooler has swapped.
+// a changed table, or a server connection that a pooler has swapped. It is worth
+// a second round trip until the connection is replaced.
 func stale(err error) bool {
 	if err == nil || errors.Is(err, security.ErrSessionNotFound) {
 		return false
