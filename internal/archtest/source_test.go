@@ -65,6 +65,7 @@ var rules = []rule{
 		find: panics,
 		allow: map[string]string{
 			"internal/httpapi: (*API).ServeHTTP": "http.ErrAbortHandler is passed on to net/http, which understands it",
+			"internal/pages: (*Site).recover":    "http.ErrAbortHandler is passed on to net/http, which understands it",
 		},
 	},
 	{
