@@ -1,7 +1,6 @@
 package archtest
 
 import (
-	"io/fs"
 	"strings"
 	"testing"
 
@@ -43,15 +42,8 @@ var banned = map[string]string{
 // own tests may use one: nobody who imports a package compiles its tests.
 var standardOnly = []string{"storetest", "settingstest"}
 
-// ledger names every dependency of the module in one file, so that go.mod lists
-// those whose users are still being written. It goes when they are there.
-const ledger = "internal/deps"
-
 // librariesOf checks what a file imports from outside the module.
 func librariesOf(f *file) []finding {
-	if f.dir == ledger {
-		return nil
-	}
 	var found []finding
 	for imported, at := range f.imports() {
 		if _, ok := insideModule(imported); ok {
@@ -100,11 +92,6 @@ func TestLibrariesStayWhereTheyBelong(t *testing.T) {
 	for _, f := range tree(t) {
 		report(t, librariesOf(f))
 	}
-}
-
-func TestTheLedgerIsStillThere(t *testing.T) {
-	_, err := fs.Stat(root(t), ledger)
-	require.NoError(t, err, "the folder is gone: its exemption above must go too")
 }
 
 func TestALibraryOutsideItsFolderIsFound(t *testing.T) {
