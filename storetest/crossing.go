@@ -163,7 +163,7 @@ func inTransaction(w *world) {
 	w.accounts(func(ctx context.Context, _ accounts.Tx) error { tell("in accounts", ctx, true); return nil })
 	w.must(w.s.InTx(w.ctx, func(ctx context.Context) error {
 		tell("in InTx", ctx, true)
-		tell("beside it", w.ctx, false)
+		tell("beside it", w.ctx, false) //nolint:contextcheck // the outer context is what is asked about
 		return nil
 	}))
 }

@@ -282,7 +282,7 @@ func finishedInnerScope(w *world, d domain) {
 	if w.opts.NoSavepoints {
 		w.Skip("without savepoints an inner scope is the outer one")
 	}
-	w.must(d.enter(w.ctx, func(ctx context.Context, sc scope) error {
+	w.must(d.enter(w.ctx, func(ctx context.Context, sc scope) error { //nolint:contextcheck // see below
 		var (
 			late  context.Context
 			stale scope
@@ -290,7 +290,7 @@ func finishedInnerScope(w *world, d domain) {
 		if err := d.enter(ctx, func(ctx context.Context, sc scope) error { late, stale = ctx, sc; return nil }); err != nil {
 			return err
 		}
-		w.refuses(late, d, stale, "one")
+		w.refuses(late, d, stale, "one") //nolint:contextcheck // a finished context is what is tried
 		return sc.write(ctx, "two")
 	}))
 	w.expect(d, map[string]bool{"one": false, "two": true})
