@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -23,6 +24,17 @@ func open(t *testing.T, c postgres.Config) *bunstore.DB {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
 	return db
+}
+
+// with adds a parameter to a DSN, which is a URL or a list of keywords.
+func with(dsn, key, value string) string {
+	if !strings.Contains(dsn, "://") {
+		return dsn + " " + key + "=" + value
+	}
+	if strings.Contains(dsn, "?") {
+		return dsn + "&" + key + "=" + value
+	}
+	return dsn + "?" + key + "=" + value
 }
 
 func TestOpenMigrates(t *testing.T) {
@@ -68,7 +80,7 @@ func TestTablesInASchemaOfTheHosts(t *testing.T) {
 	public := open(t, postgres.Config{DSN: dsn, NoMigrate: true})
 	_, err := public.Conn(t.Context()).ExecContext(t.Context(), `CREATE SCHEMA host`)
 	require.NoError(t, err)
-	db := open(t, postgres.Config{DSN: dsn + " search_path=host"})
+	db := open(t, postgres.Config{DSN: with(dsn, "search_path", "host")})
 	require.NoError(t, db.Ready(t.Context()))
 	require.NoError(t, db.Migrate(t.Context()))
 	var elsewhere int
@@ -90,7 +102,7 @@ func TestTablesInASchemaOfTheHosts(t *testing.T) {
 
 // Times come back in UTC, whatever the server and its session think.
 func TestTimesAreUTC(t *testing.T) {
-	db := open(t, postgres.Config{DSN: dbtest.PostgresDSN(t) + " timezone=Asia/Kathmandu"})
+	db := open(t, postgres.Config{DSN: with(dbtest.PostgresDSN(t), "timezone", "Asia/Kathmandu")})
 	at := time.Date(2026, time.March, 14, 15, 9, 26, 123456000, time.UTC)
 	u := accounts.User{ID: id.NewUser(), Name: "Ada Lovelace", Email: "a@example.com", EmailKey: "a@example.com", CreatedAt: at, UpdatedAt: at}
 	require.NoError(t, db.Accounts().Update(t.Context(), func(ctx context.Context, tx accounts.Tx) error {

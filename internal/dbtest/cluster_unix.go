@@ -106,10 +106,13 @@ func await(ctx context.Context, dsn string, gone <-chan struct{}) error {
 	}
 }
 
+// debian is where Debian puts the programs of each version.
+var debian = "/usr/lib/postgresql/*/bin"
+
 // programs returns the folder of initdb and postgres: of PATH, or the newest of
-// those that Debian installs beside it.
+// those that Debian keeps out of PATH.
 func programs() (string, error) {
-	folders, _ := filepath.Glob("/usr/lib/postgresql/*/bin")
+	folders, _ := filepath.Glob(debian)
 	slices.SortFunc(folders, func(a, b string) int { return version(b) - version(a) })
 	if path, err := exec.LookPath("postgres"); err == nil {
 		if path, err = filepath.EvalSymlinks(path); err == nil {

@@ -9,7 +9,9 @@ package dbtest
 
 import (
 	"context"
+	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -37,13 +39,43 @@ func SQLite(t testing.TB) *bunstore.DB {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	db, err := sqlite.OpenWith(ctx, sqlite.Config{
-		Path:        filepath.Join(t.TempDir(), "test.db"),
+		Path:        SQLitePath(t),
 		Synchronous: sqlite.Normal, // a test does not outlive a power failure
+		NoMigrate:   true,
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
 	return db
 }
+
+// SQLitePath returns a file of the test that has the tables and nothing in them.
+func SQLitePath(t testing.TB) string {
+	t.Helper()
+	content, err := sqliteTemplate()
+	require.NoError(t, err)
+	path := filepath.Join(t.TempDir(), "test.db")
+	require.NoError(t, os.WriteFile(path, content, 0o600))
+	return path
+}
+
+// sqliteTemplate is the content of a migrated file. With the race detector,
+// migrating takes longer than most tests.
+var sqliteTemplate = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "settings-sqlite-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	path := filepath.Join(dir, "template.db")
+	db, err := sqlite.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := db.Close(); err != nil { // the last connection to close writes everything to the file
+		return nil, err
+	}
+	return os.ReadFile(path) //nolint:gosec // made above
+})
 
 // Postgres returns an empty database of the server's, with its tables.
 func Postgres(t testing.TB) *bunstore.DB {

@@ -119,10 +119,15 @@ func (s *server) of(database string) string {
 	return s.dsn + " dbname=" + database
 }
 
+// skippable reports whether tests may be left out because of err.
+func skippable(err error) bool {
+	return errors.Is(err, errNoPostgres) && os.Getenv("CI") != "true"
+}
+
 // fresh makes a database for a test. err is why there is no server.
 func (s *server) fresh(t testing.TB, err error, tables bool) string {
 	t.Helper()
-	if errors.Is(err, errNoPostgres) && os.Getenv("CI") != "true" {
+	if skippable(err) {
 		fmt.Fprintf(os.Stderr, "\n*** %s SKIPPED: %v ***\n\n", t.Name(), err)
 		t.Skip(err.Error())
 	}
