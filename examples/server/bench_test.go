@@ -4,11 +4,8 @@ import (
 	"bufio"
 	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -17,53 +14,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 )
-
-// process is the built server, running.
-type process struct {
-	cmd *exec.Cmd
-	url string
-}
-
-func buildServer(b *testing.B) string {
-	b.Helper()
-	bin := filepath.Join(b.TempDir(), "server")
-	out, err := exec.CommandContext(b.Context(), "go", "build", "-o", bin, ".").CombinedOutput()
-	require.NoError(b, err, "%s", out)
-	return bin
-}
-
-// startProcess runs the server on a data folder, and waits for its first 200. It
-// returns how long that took from exec on.
-func startProcess(b *testing.B, bin, data string) (*process, time.Duration) {
-	b.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(b, err)
-	addr := l.Addr().String()
-	require.NoError(b, l.Close())
-	_, port, err := net.SplitHostPort(addr)
-	require.NoError(b, err)
-	cmd := exec.CommandContext(b.Context(), bin, "-addr", addr, "-data", data, "-demo=false")
-	p := &process{cmd, "http://localhost:" + port}
-	start := time.Now()
-	require.NoError(b, cmd.Start())
-	b.Cleanup(p.stop)
-	for time.Since(start) < 20*time.Second {
-		if resp, err := http.Get(p.url + "/sign-in"); err == nil { //nolint:noctx // a poll
-			_ = resp.Body.Close()
-			if resp.StatusCode == http.StatusOK {
-				return p, time.Since(start)
-			}
-		}
-		time.Sleep(2 * time.Millisecond)
-	}
-	b.Fatal("no 200 within 20 s")
-	return nil, 0
-}
-
-func (p *process) stop() {
-	_ = p.cmd.Process.Signal(os.Interrupt)
-	_ = p.cmd.Wait()
-}
 
 // memory returns a field of /proc/<pid>/status in MiB.
 func (p *process) memory(b *testing.B, field string) float64 {
@@ -87,12 +37,12 @@ func (p *process) memory(b *testing.B, field string) float64 {
 // BenchmarkStart measures the server on an existing database: the time from exec
 // to the first 200, and the resident memory 10 s after.
 func BenchmarkStart(b *testing.B) {
-	bin, data := buildServer(b), b.TempDir()
-	first, _ := startProcess(b, bin, data)
+	bin, data := serverBinary(b), b.TempDir()
+	first := startProcess(b, bin, "-data", data, "-demo=false")
 	first.stop()
 	for b.Loop() {
-		p, took := startProcess(b, bin, data)
-		b.ReportMetric(float64(took.Milliseconds()), "ms/first-200")
+		p := startProcess(b, bin, "-data", data, "-demo=false")
+		b.ReportMetric(float64(p.took.Milliseconds()), "ms/first-200")
 		time.Sleep(10 * time.Second)
 		b.ReportMetric(p.memory(b, "VmRSS"), "MiB/resident")
 		p.stop()
@@ -103,11 +53,11 @@ func BenchmarkStart(b *testing.B) {
 // BenchmarkFlood measures what many sign-ins at once do to the memory: the peak
 // minus the idle of a fresh process, and how many were refused.
 func BenchmarkFlood(b *testing.B) {
-	bin := buildServer(b)
+	bin := serverBinary(b)
 	for _, n := range []int{200, 1000} {
 		b.Run(strconv.Itoa(n), func(b *testing.B) {
 			for b.Loop() {
-				p, _ := startProcess(b, bin, b.TempDir())
+				p := startProcess(b, bin, "-data", b.TempDir(), "-demo=false")
 				time.Sleep(2 * time.Second)
 				idle := p.memory(b, "VmRSS")
 				codes := flood(b.Context(), p.url, n)

@@ -54,8 +54,9 @@ func parse(args []string, getenv func(string) string, out io.Writer) (*config, e
 		return nil, fmt.Errorf("unexpected argument %q", f.Arg(0))
 	}
 	f.Visit(func(x *flag.Flag) { c.devSet = c.devSet || x.Name == "dev" })
-	if c.db != "" && !strings.HasPrefix(c.db, "postgres://") && !strings.HasPrefix(c.db, "postgresql://") {
-		return nil, errors.New("-db must begin with postgres://")
+	keywords := strings.Contains(c.db, "=") && !strings.Contains(c.db, "://")
+	if c.db != "" && !keywords && !strings.HasPrefix(c.db, "postgres://") && !strings.HasPrefix(c.db, "postgresql://") {
+		return nil, errors.New("-db must begin with postgres://, or be of the form host=… dbname=…")
 	}
 	for s := range strings.SplitSeq(proxies, ",") {
 		if s = strings.TrimSpace(s); s == "" {

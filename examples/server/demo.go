@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -29,9 +30,9 @@ type device struct {
 }
 
 var demoDevices = []device{
-	{"Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:145.0) Gecko/20100101 Firefox/145.0", "203.0.113.24", 33 * 24 * time.Hour},
-	{"Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.6 Mobile/15E148 Safari/604.1", "198.51.100.7", 12 * 24 * time.Hour},
+	{"Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:145.0) Gecko/20100101 Firefox/145.0", "203.0.113.24", 13 * 24 * time.Hour},
 	{"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36", "2001:db8::1", 6 * 24 * time.Hour},
+	{"Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.6 Mobile/15E148 Safari/604.1", "198.51.100.7", 2 * time.Hour},
 }
 
 // seed puts a person with a few sign-ins into a new data folder, by the product's
@@ -90,7 +91,7 @@ func (s *server) demoCall(d device, path string, body any) error {
 	r := httptest.NewRequest(http.MethodPost, s.c.publicURL+"/api/v1"+path, bytes.NewReader(data))
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("User-Agent", d.agent)
-	r.RemoteAddr = "[" + d.from + "]:1"
+	r.RemoteAddr = net.JoinHostPort(d.from, "1")
 	w := httptest.NewRecorder()
 	s.app.Handler().ServeHTTP(w, r)
 	if w.Code >= http.StatusBadRequest {
