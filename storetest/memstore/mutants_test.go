@@ -1,7 +1,6 @@
 package memstore_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -11,8 +10,9 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
-	"text/template"
+	"time"
 )
 
 // A mutant is this store with one mistake in it, and the subtests that must
@@ -42,37 +42,43 @@ func (m mutant) withoutSavepoints() mutant {
 
 // TestSuitesCatchBrokenStores proves that the suites can fail: every subtest is
 // failed by at least one store with a mistake, and no subtest by a store without
-// one. The stores are copies of this package, compiled into one test program
-// that is run once for each.
+// one. The mistakes are compiled into one test program, which is run once for
+// each of them.
 func TestSuitesCatchBrokenStores(t *testing.T) {
 	if testing.Short() {
-		t.Skip("compiles a copy of the store for each mistake")
+		t.Skip("compiles the store with each mistake")
 	}
 	mutants := slices.Concat([]mutant{{what: "no mistake"}}, transactionMutants, accountsMutants, securityMutants, otherMutants)
 	program := buildMutants(t, mutants)
 
-	subtests := runMutant(t, program, 0, nil)["PASS"]
+	subtests := program.run(t, 0, mutants[0])["PASS"]
 	if len(subtests) < 100 {
 		t.Fatalf("the store without a mistake passes %d subtests", len(subtests))
 	}
+	var mu sync.Mutex
 	unproven := map[string]bool{}
 	for _, name := range subtests {
 		unproven[name] = true
 	}
-	for i, m := range mutants {
-		t.Run(strings.ReplaceAll(m.what, " ", "_"), func(t *testing.T) {
-			failed := runMutant(t, program, i, m.caught)["FAIL"]
-			if len(m.caught) == 0 && len(failed) > 0 {
-				t.Errorf("an honest store fails %v", failed)
-			}
-			for _, name := range expected(t, m, subtests) {
-				delete(unproven, name)
-				if !slices.Contains(failed, name) {
-					t.Errorf("%s passes although %s", name, m.what)
+	t.Run("mistakes", func(t *testing.T) {
+		for i, m := range mutants {
+			t.Run(strings.ReplaceAll(m.what, " ", "_"), func(t *testing.T) {
+				t.Parallel()
+				failed := program.run(t, i, m)["FAIL"]
+				if len(m.caught) == 0 && len(failed) > 0 {
+					t.Errorf("an honest store fails %v", failed)
 				}
-			}
-		})
-	}
+				for _, name := range expected(t, m, subtests) {
+					if !slices.Contains(failed, name) {
+						t.Errorf("%s passes although %s", name, m.what)
+					}
+					mu.Lock()
+					delete(unproven, name)
+					mu.Unlock()
+				}
+			})
+		}
+	})
 	if len(unproven) > 0 {
 		t.Errorf("no broken store fails %v", slices.Sorted(maps.Keys(unproven)))
 	}
@@ -95,66 +101,52 @@ func expected(t *testing.T, m mutant, subtests []string) []string {
 	return all
 }
 
-const program = `package mutants
+// A program is the compiled test of all mutants.
+type program string
+
+const programTest = `package memstore
 
 import (
+	"flag"
 	"testing"
 	"time"
 
 	"github.com/aegisrunner/account-settings/id"
 	"github.com/aegisrunner/account-settings/internal/flows"
 	"github.com/aegisrunner/account-settings/storetest"
-{{range .}}	{{.Name}} "github.com/aegisrunner/account-settings/storetest/memstore/mutants/{{.Name}}"
-{{end}})
+)
 
-func sealed(t *testing.T, s flows.Store, m id.Mail) []byte {
-	content, _ := s.(interface{ Sealed(id.Mail) ([]byte, bool) }).Sealed(m)
-	return content
-}
+var (
+	noSavepoints = flag.Bool("no-savepoints", false, "")
+	timeout      = flag.Duration("each", time.Second, "")
+)
+
+func init() { flag.IntVar(&mutant, "mutant", 0, "") }
 
 func TestMutant(t *testing.T) {
-{{range .}}	t.Run("{{.Name}}", func(t *testing.T) {
-		storetest.Options{
-			SealedMail: sealed, NoSavepoints: {{.NoSavepoints}}, Rounds: 2, Timeout: {{.Seconds}} * time.Second,
-		}.All(t, func(*testing.T) flows.Store { return {{.Name}}.New() })
-	})
-{{end}}}
+	storetest.Options{
+		SealedMail: func(t *testing.T, s flows.Store, m id.Mail) []byte {
+			content, _ := s.(*Store).Sealed(m)
+			return content
+		},
+		NoSavepoints: *noSavepoints, Rounds: 2, Timeout: *timeout,
+	}.All(t, func(*testing.T) flows.Store { return New() })
+}
 `
 
-// buildMutants compiles a copy of the store for each mutant, m000 and so on. The
-// copies exist in an overlay alone, so that the source tree stays as it is.
-func buildMutants(t *testing.T, mutants []mutant) string {
-	type entry struct {
-		Name         string
-		NoSavepoints bool
-		Seconds      int
-	}
-	tmp, sources := t.TempDir(), storeSources(t)
-	files := map[string]string{}
-	var entries []entry
-	for i, m := range mutants {
-		e := entry{Name: mutantName(i), NoSavepoints: m.noSavepoints, Seconds: 30}
-		if len(m.caught) > 0 {
-			e.Seconds = 1 // a mistake that makes the store wait for itself is told by the deadline
-		}
-		entries = append(entries, e)
-		for file, content := range m.apply(t, sources) {
-			files[e.Name+"/"+file] = content
-		}
-	}
-	var main bytes.Buffer
-	check(t, template.Must(template.New("").Parse(program)).Execute(&main, entries))
-	files["mutants_test.go"] = main.String()
-
+// buildMutants compiles one copy of the store that makes the mistake whose number
+// it is given. The copy exists in an overlay alone, so that the source tree stays
+// as it is.
+func buildMutants(t *testing.T, mutants []mutant) program {
+	files := switchable(t, storeSources(t), mutants)
+	files["mutants_test.go"] = programTest
+	tmp := t.TempDir()
 	binary := filepath.Join(tmp, "mutants.test")
-	// Optimizing, and what a debugger needs, would double the time it takes.
-	build := exec.CommandContext(t.Context(), "go", "test", "-c", "-vet=off", "-ldflags=-w",
-		"-gcflags=github.com/aegisrunner/account-settings/storetest/memstore/mutants/...=-N -l -dwarf=false",
-		"-overlay", overlay(t, tmp, files), "-o", binary, "./mutants")
+	build := exec.CommandContext(t.Context(), "go", "test", "-c", "-vet=off", "-overlay", overlay(t, tmp, files), "-o", binary, "./mutants")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("compile: %v\n%s", err, out)
 	}
-	return binary
+	return program(binary)
 }
 
 // overlay makes the go command see files in the folder "mutants", which does not
@@ -164,9 +156,9 @@ func overlay(t *testing.T, tmp string, files map[string]string) string {
 	check(t, err)
 	replace := map[string]string{}
 	for name, content := range files {
-		file := filepath.Join(tmp, strings.ReplaceAll(name, "/", "_"))
+		file := filepath.Join(tmp, name)
 		check(t, os.WriteFile(file, []byte(content), 0o600))
-		replace[filepath.Join(here, "mutants", filepath.FromSlash(name))] = file
+		replace[filepath.Join(here, "mutants", name)] = file
 	}
 	list, err := json.Marshal(map[string]any{"Replace": replace})
 	check(t, err)
@@ -181,8 +173,6 @@ func check(t *testing.T, err error) {
 		t.Fatal(err)
 	}
 }
-
-func mutantName(i int) string { return fmt.Sprintf("m%03d", i) }
 
 // storeSources returns the files of this package without its tests.
 func storeSources(t *testing.T) map[string]string {
@@ -199,41 +189,45 @@ func storeSources(t *testing.T) map[string]string {
 	return sources
 }
 
-// apply returns the sources with the mistake in them. What it replaces must be
-// there exactly once: an edit that no longer fits is an error, not a sound store.
-func (m mutant) apply(t *testing.T, sources map[string]string) map[string]string {
-	all := maps.Clone(sources)
+// apply returns a file with the mistake in it. What it replaces must be there
+// exactly once: an edit that no longer fits is an error, not a sound store.
+func (m mutant) apply(t *testing.T, file, content string) string {
 	for _, e := range m.edits {
-		if n := strings.Count(all[e.file], e.old); n != 1 {
-			t.Fatalf("%s: %s has %d times %q, want it once", m.what, e.file, n, e.old)
+		if e.file != file {
+			continue
 		}
-		all[e.file] = strings.Replace(all[e.file], e.old, e.new, 1)
+		if n := strings.Count(content, e.old); n != 1 {
+			t.Fatalf("%s: %s has %d times %q, want it once", m.what, file, n, e.old)
+		}
+		content = strings.Replace(content, e.old, e.new, 1)
 	}
-	return all
+	return content
 }
 
-// A result names the subtest below its mutant: suite, noun and sentence.
-var result = regexp.MustCompile(`--- (PASS|FAIL): TestMutant/m\d+/([^/\s]+/[^/\s]+/\S+)`)
+// A result names the subtest: suite, noun and sentence.
+var result = regexp.MustCompile(`--- (PASS|FAIL): TestMutant/([^/\s]+/[^/\s]+/\S+)`)
 
-// runMutant runs the subtests that are wanted, or all, and returns their names
-// by result.
-func runMutant(t *testing.T, program string, i int, wanted []string) map[string][]string {
-	var suites, nouns, sentences []string
-	for _, name := range wanted {
-		parts := strings.Split(name, "/")
-		if len(parts) == 2 {
-			parts = append([]string{".*"}, parts...)
+// run runs the subtests that must catch a mutant, or all if it is honest, and
+// returns their names by result.
+func (p program) run(t *testing.T, i int, m mutant) map[string][]string {
+	pattern, each := "^TestMutant$", 30*time.Second
+	if len(m.caught) > 0 {
+		each = time.Second // a mistake that makes the store wait for itself is told by the deadline
+		var suites, nouns, sentences []string
+		for _, name := range m.caught {
+			parts := strings.Split(name, "/")
+			if len(parts) == 2 {
+				parts = append([]string{".*"}, parts...)
+			}
+			suites = append(suites, parts[0])
+			nouns = append(nouns, parts[1])
+			sentences = append(sentences, parts[2])
 		}
-		suites = append(suites, parts[0])
-		nouns = append(nouns, parts[1])
-		sentences = append(sentences, parts[2])
-	}
-	pattern := "^TestMutant$/^" + mutantName(i) + "$"
-	if len(wanted) > 0 {
 		pattern += "/^(" + strings.Join(suites, "|") + ")$/^(" + strings.Join(nouns, "|") + ")$/^(" + strings.Join(sentences, "|") + ")$"
 	}
 	// Failing is what it is here for, so that its exit status says nothing.
-	out, _ := exec.CommandContext(t.Context(), program, "-test.v", "-test.timeout=2m", "-test.run", pattern).CombinedOutput()
+	out, _ := exec.CommandContext(t.Context(), string(p), "-test.v", "-test.timeout=2m", "-test.run", pattern,
+		fmt.Sprintf("-mutant=%d", i), fmt.Sprintf("-no-savepoints=%t", m.noSavepoints), fmt.Sprintf("-each=%s", each)).CombinedOutput()
 	results := map[string][]string{}
 	for _, m := range result.FindAllStringSubmatch(string(out), -1) {
 		results[m[1]] = append(results[m[1]], m[2])
