@@ -80,7 +80,7 @@ func TestConformanceOfAHostsDatabase(t *testing.T) {
 			}
 		}
 		require.NoError(t, rows.Err())
-		require.NoError(t, rows.Close())
+		require.NoError(t, rows.Close()) //nolint:sqlclosecheck // in a loop
 	}
 }
 

@@ -47,6 +47,7 @@ func (s statements) QueryContext(ctx context.Context, query string, args ...any)
 	return rows, s.sc.t.note(err)
 }
 
+//nolint:contextcheck // done is the context, with an end of ours
 func (s statements) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
 	if err := s.sc.usable(); err != nil {
 		ctx = done{ctx, err}
@@ -73,6 +74,7 @@ func (sc *scope) QueryContext(ctx context.Context, query string, args ...any) (*
 	return rows, sc.t.note(err)
 }
 
+//nolint:contextcheck // done is the context, with an end of ours
 func (sc *scope) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
 	if sc.t.bun == nil {
 		return statements{sc}.QueryRowContext(ctx, sc.t.db.write.QueryGen().FormatQuery(query, args...))

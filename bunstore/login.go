@@ -33,7 +33,7 @@ func (s securityReader) LoginByToken(ctx context.Context, hash security.Hash) (s
 
 func (d *DB) loginByToken(ctx context.Context, hash security.Hash) (security.Login, error) {
 	if !d.login.off {
-		prepared, err := d.login.get(ctx, d.read.DB, loginSQL+"$1")
+		prepared, err := d.login.get(ctx, d.read.DB, loginSQL+"$1") //nolint:sqlclosecheck // closed by DB.Close
 		if err != nil {
 			return security.Login{}, err
 		}
@@ -98,7 +98,7 @@ func (s *stmt) get(ctx context.Context, db *sql.DB, query string) (*sql.Stmt, er
 	if s.closed {
 		return nil, sql.ErrConnDone
 	}
-	prepared, err := db.PrepareContext(ctx, query)
+	prepared, err := db.PrepareContext(ctx, query) //nolint:sqlclosecheck // closed by close
 	if err != nil {
 		return nil, err
 	}
@@ -111,7 +111,7 @@ func (s *stmt) close() error {
 	defer s.mu.Unlock()
 	s.closed = true
 	if prepared := s.ready.Swap(nil); prepared != nil {
-		return prepared.Close()
+		return prepared.Close() //nolint:sqlclosecheck // there is nothing after it
 	}
 	return nil
 }

@@ -20,8 +20,8 @@ import (
 const migrationsTable = "settings_migrations"
 
 // migrationLock is the key of the advisory lock on PostgreSQL. It is the text
-// "settings" as a number, and is never changed.
-const migrationLock = 0x73657474696e6773
+// "settings" as a number, big end first, and is never changed.
+const migrationLock = "8315180330343360371"
 
 //go:embed migrations
 var embedded embed.FS
@@ -143,12 +143,12 @@ func (d *DB) pending(ctx context.Context, files fs.FS) ([]string, error) {
 type advisoryLock struct{}
 
 func (advisoryLock) SessionLock(ctx context.Context, conn *sql.Conn) error {
-	_, err := conn.ExecContext(ctx, "SELECT pg_advisory_lock("+strconv.FormatInt(migrationLock, 10)+")")
+	_, err := conn.ExecContext(ctx, "SELECT pg_advisory_lock("+migrationLock+")")
 	return err
 }
 
 func (advisoryLock) SessionUnlock(ctx context.Context, conn *sql.Conn) error {
-	_, err := conn.ExecContext(ctx, "SELECT pg_advisory_unlock("+strconv.FormatInt(migrationLock, 10)+")")
+	_, err := conn.ExecContext(ctx, "SELECT pg_advisory_unlock("+migrationLock+")")
 	return err
 }
 

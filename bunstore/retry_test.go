@@ -147,6 +147,7 @@ func TestSQLiteBusyIsRunAgain(t *testing.T) {
 		if runs == 1 { // somebody else, in between
 			other := got
 			other.Locale = "de"
+			//nolint:contextcheck // outside of the transaction on purpose
 			require.NoError(t, db.Accounts().Update(t.Context(), func(ctx context.Context, tx accounts.Tx) error {
 				return tx.UpdateUser(ctx, other)
 			}))
@@ -172,7 +173,7 @@ func TestSQLiteBusySwallowedIsRunAgain(t *testing.T) {
 		got, err := tx.UserByID(ctx, u.ID)
 		require.NoError(t, err)
 		if runs == 1 {
-			require.NoError(t, rename(t.Context(), db, u, "somebody else's"))
+			require.NoError(t, rename(t.Context(), db, u, "somebody else's")) //nolint:contextcheck // outside on purpose
 			require.Error(t, tx.UpdateUser(ctx, got))
 			require.Error(t, tx.InsertUser(ctx, newUser("grace@example.com")))
 			return nil

@@ -134,7 +134,7 @@ func TestNothingWorksInAnEndedScope(t *testing.T) {
 			conn := db.Conn(ctx)
 			_, err = conn.ExecContext(ctx, "SELECT ?", 1)
 			require.ErrorIs(t, err, bunstore.ErrScopeEnded)
-			rows, err := conn.QueryContext(ctx, "SELECT ?", 1)
+			rows, err := conn.QueryContext(ctx, "SELECT ?", 1) //nolint:rowserrcheck // there are none
 			require.ErrorIs(t, err, bunstore.ErrScopeEnded)
 			require.Nil(t, rows)
 			var one int
@@ -258,7 +258,7 @@ func TestTheWaitForAConnectionEndsWithTheContext(t *testing.T) {
 	require.NoError(t, db.InTx(t.Context(), func(context.Context) error {
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		defer cancel()
-		err := db.InTx(ctx, func(context.Context) error { return nil })
+		err := db.InTx(ctx, func(context.Context) error { return nil }) //nolint:contextcheck // a second transaction on purpose
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		return nil
 	}))
@@ -282,7 +282,7 @@ func TestHostsOwnStatementsTakePart(t *testing.T) {
 				rows, err := db.Conn(ctx).QueryContext(ctx, `SELECT note FROM host_profiles WHERE user_id = ?`, u.ID)
 				require.NoError(t, err)
 				require.True(t, rows.Next())
-				require.NoError(t, rows.Close())
+				require.NoError(t, rows.Close()) //nolint:sqlclosecheck // within a transaction, now
 				require.NoError(t, rows.Err())
 				return result
 			})

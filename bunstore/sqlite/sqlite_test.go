@@ -116,7 +116,7 @@ func TestReadersDoNotWait(t *testing.T) {
 		changed := u
 		changed.Name = "Augusta Ada"
 		require.NoError(t, tx.UpdateUser(ctx, changed))
-		outside, err := db.Accounts().UserByID(t.Context(), u.ID)
+		outside, err := db.Accounts().UserByID(t.Context(), u.ID) //nolint:contextcheck // outside on purpose
 		require.NoError(t, err)
 		require.Equal(t, "Ada Lovelace", outside.Name)
 		inside, err := db.Accounts().UserByID(ctx, u.ID)
@@ -140,9 +140,9 @@ func TestASecondProcessWaits(t *testing.T) {
 	require.NoError(t, one.InTx(t.Context(), func(context.Context) error {
 		short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		defer cancel()
-		require.Error(t, two.InTx(short, func(context.Context) error { return nil }))
+		require.Error(t, two.InTx(short, func(context.Context) error { return nil })) //nolint:contextcheck // of another store
 
-		go func() {
+		go func() { //nolint:contextcheck // of another store
 			close(began)
 			result <- two.Accounts().Update(t.Context(), func(ctx context.Context, tx accounts.Tx) error {
 				return tx.UpdateUser(ctx, u)
