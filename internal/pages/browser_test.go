@@ -84,7 +84,7 @@ func TestScript(t *testing.T) {
 			{"aaaaaaaaaaaaaaaa1", "1", "Repeated and neighbouring"},
 			{"k7Tq", "1", "4 more characters, please."},
 			{"tin otter 9 vague plum", "4", "Strong"},
-			{"北京烤鸭真的很好吃2", "3", "Good"},
+			{"北京烤鸭真的很好吃2", "4", "Strong"},
 		} {
 			level, says := measure(c.password)
 			require.Equal(t, c.level, level, c.password)
