@@ -9,6 +9,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/aegisrunner/account-settings/audit"
@@ -93,11 +94,24 @@ func Of(err error) Problem {
 	}
 }
 
+// errClosed is what a *sql.DB returns once it is closed. The value is not
+// exported, and its text is no promise; so one is asked.
+var errClosed = sync.OnceValue(func() error {
+	db := sql.OpenDB(nowhere{})
+	_ = db.Close()
+	return db.Ping()
+})
+
+type nowhere struct{}
+
+func (nowhere) Connect(context.Context) (driver.Conn, error) { return nil, driver.ErrBadConn }
+func (nowhere) Driver() driver.Driver                        { return nil }
+
 // outage recognises a database that cannot be asked, by what drivers return.
 func outage(err error) bool {
 	for _, e := range []error{
 		driver.ErrBadConn, sql.ErrConnDone, sql.ErrTxDone,
-		context.Canceled, context.DeadlineExceeded, net.ErrClosed,
+		context.Canceled, context.DeadlineExceeded, net.ErrClosed, errClosed(),
 	} {
 		if errors.Is(err, e) {
 			return true
@@ -109,11 +123,14 @@ func outage(err error) bool {
 	}
 	// SQLSTATE classes 08 (connection), 53 (resources), 57 (operator
 	// intervention), 25006 (a standby), and conflicts that outlasted the retries.
+	// What a server refuses a connection with: 28 (who asks), 3D (there is no such
+	// database), 55000 (it takes none).
 	var state interface{ SQLState() string }
 	if errors.As(err, &state) {
 		switch s := state.SQLState(); {
 		case len(s) < 2:
-		case s[:2] == "08", s[:2] == "53", s[:2] == "57", s[:2] == "40", s == "25006", s == "55P03":
+		case s[:2] == "08", s[:2] == "53", s[:2] == "57", s[:2] == "40", s == "25006", s == "55P03",
+			s[:2] == "28", s[:2] == "3D", s == "55000":
 			return true
 		}
 	}
