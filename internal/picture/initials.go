@@ -98,23 +98,36 @@ func within(x, y, cy, rx, ry float64) bool {
 
 // fill paints where inside holds, in units of the drawing, with smooth edges.
 func fill(m *image.RGBA, c color.RGBA, inside func(x, y float64) bool) {
-	const samples = 4 // in each direction of a pixel
 	size := m.Rect.Dx()
-	step := unit / float64(size*samples)
+	pixel := unit / float64(size)
 	mask := image.NewAlpha(m.Rect)
 	for y := range size {
 		for x := range size {
-			hits := 0
-			for i := range samples * samples {
-				sx, sy := x*samples+i%samples, y*samples+i/samples
-				if inside((float64(sx)+0.5)*step, (float64(sy)+0.5)*step) {
-					hits++
-				}
-			}
-			mask.Pix[y*mask.Stride+x] = byte(hits * 255 / (samples * samples))
+			mask.Pix[y*mask.Stride+x] = coverage(float64(x)*pixel, float64(y)*pixel, pixel, inside)
 		}
 	}
 	draw.DrawMask(m, m.Rect, image.NewUniform(c), image.Point{}, mask, image.Point{}, draw.Over)
+}
+
+// coverage returns how much of a pixel is inside. Most are as their corners are,
+// and only edges are looked at more closely.
+func coverage(x, y, pixel float64, inside func(x, y float64) bool) byte {
+	corner := inside(x, y)
+	if corner == inside(x+pixel, y) && corner == inside(x, y+pixel) && corner == inside(x+pixel, y+pixel) {
+		if corner {
+			return 0xff
+		}
+		return 0
+	}
+	const samples = 4 // in each direction
+	hits := 0
+	for i := range samples * samples {
+		dx, dy := float64(i%samples)+0.5, float64(i/samples)+0.5
+		if inside(x+dx*pixel/samples, y+dy*pixel/samples) {
+			hits++
+		}
+	}
+	return byte(hits * 0xff / (samples * samples))
 }
 
 var bold = sync.OnceValues(func() (*opentype.Font, error) { return opentype.Parse(gobold.TTF) })

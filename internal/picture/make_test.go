@@ -62,9 +62,6 @@ func asGIF(t testing.TB, frames ...image.Image) []byte {
 }
 
 func paletted(m image.Image) *image.Paletted {
-	if p, ok := m.(*image.Paletted); ok {
-		return p
-	}
 	p := image.NewPaletted(m.Bounds(), color.Palette{nobody, red, green, blue, white})
 	draw.Draw(p, p.Rect, m, p.Rect.Min, draw.Src)
 	return p
@@ -177,4 +174,30 @@ func exif(order binary.AppendByteOrder, orientation uint16) []byte {
 	entry(0x8825, 4, 1, order.AppendUint32(nil, 50))
 	b = append(b, "\x00\x00\x00\x00GPS 48.137N 11.575E"...)
 	return segment(0xe1, b)
+}
+
+func toNRGBA64(m image.Image) image.Image {
+	out := image.NewNRGBA64(m.Bounds())
+	for y := range m.Bounds().Dy() {
+		for x := range m.Bounds().Dx() {
+			out.Set(x, y, m.At(x, y))
+		}
+	}
+	return out
+}
+
+func animated(w, h int, frames ...color.NRGBA) []byte {
+	three := func(n int) []byte { return []byte{byte(n), byte(n >> 8), byte(n >> 16)} }
+	size := append(three(w-1), three(h-1)...)
+	chunks := [][]byte{chunk("VP8X", append([]byte{2, 0, 0, 0}, size...)), chunk("ANIM", make([]byte, 6))}
+	for _, c := range frames {
+		frame := append(append(make([]byte, 6), size...), 100, 0, 0, 0)
+		chunks = append(chunks, chunk("ANMF", append(frame, asWebP(w, h, c)[12:]...)))
+	}
+	return riff(chunks...)
+}
+
+func pngChunk(body []byte) []byte {
+	out := binary.BigEndian.AppendUint32(nil, uint32(len(body)-4))
+	return binary.BigEndian.AppendUint32(append(out, body...), crc32.ChecksumIEEE(body))
 }

@@ -66,19 +66,13 @@ type Picture struct {
 // Set is one picture in 512, 128 and 64 pixels, in this order.
 type Set []Picture
 
-// Process makes a Set of an uploaded PNG, JPEG, WebP or GIF, of an animated
-// one the first frame, of at most [MaxBytes] bytes and [MaxPixels] pixels. The result is PNG if anything
-// in it is transparent, else JPEG. Small pictures are scaled up. It never
-// panics, and gives up when ctx is done.
+// Process makes a Set of an uploaded PNG, JPEG, WebP or GIF of at most [MaxBytes]
+// bytes and [MaxPixels] pixels; of an animated one it takes the first frame. The
+// result is PNG if anything in it is transparent, else JPEG. Small pictures are
+// scaled up. It never panics, and gives up when ctx is done.
 //
 // It takes up to 256 MiB for a moment: call it with a slot of [Slots] in hand.
-func Process(ctx context.Context, data []byte) (set Set, err error) {
-	// A decoder that panics has met a file that it cannot decode.
-	defer func() {
-		if recover() != nil {
-			set, err = nil, ErrCorrupt
-		}
-	}()
+func Process(ctx context.Context, data []byte) (Set, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -89,6 +83,16 @@ func Process(ctx context.Context, data []byte) (set Set, err error) {
 	if !ok {
 		return nil, ErrType
 	}
+	return f.process(ctx, data)
+}
+
+func (f format) process(ctx context.Context, data []byte) (set Set, err error) {
+	// A decoder that panics has met a file that it cannot decode.
+	defer func() {
+		if recover() != nil {
+			set, err = nil, ErrCorrupt
+		}
+	}()
 	if f.name == "webp" {
 		data = stillWebP(data)
 	}
