@@ -181,11 +181,24 @@ func (s *Site) security(v *visit, status int, cursor string, change func(*Securi
 		Password: PasswordCard{Has: login.HasPassword, ChangedAt: login.Person.PasswordChangedAt},
 		Sessions: SessionsCard{NextCursor: next, Later: cursor != ""},
 	}
-	for _, x := range items {
-		view.Sessions.Items = append(view.Sessions.Items, sessionRow(x, v.actor().Session))
-	}
+	view.Sessions.Items = sessionRows(items, login.Session, cursor == "")
 	change(&view)
 	return s.render(v, status, &u, view)
+}
+
+// sessionRows puts the present session at the top of the first page, wherever
+// in the list it is, and shows it nowhere else.
+func sessionRows(items []security.Session, present security.Session, first bool) []Session {
+	var out []Session
+	if first {
+		out = append(out, sessionRow(present, present.ID))
+	}
+	for _, x := range items {
+		if x.ID != present.ID {
+			out = append(out, sessionRow(x, present.ID))
+		}
+	}
+	return out
 }
 
 func sessionRow(x security.Session, present id.Session) Session {

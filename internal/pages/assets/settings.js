@@ -194,9 +194,10 @@
       context.globalAlpha = 0.5;
       context.beginPath();
       context.rect(0, 0, canvas.width, canvas.height);
-      context.arc(r, r, r - 2, 0, 7, true);
+      context.moveTo(2 * r - 2, r);
+      context.arc(r, r, r - 2, 0, 2 * Math.PI);
       context.fillStyle = "#000";
-      context.fill();
+      context.fill("evenodd");
       context.restore();
     };
 
