@@ -115,7 +115,7 @@ func TestEveryChangeLeavesItsEntry(t *testing.T) {
 		expect("address canceled", accounts.ActionEmailChangeCanceled)
 		do(c, post, "/account/email", object{"email": "new@example.com"})
 		expect("address asked again", accounts.ActionEmailChangeRequested)
-		other := app.SignIn("ada@example.com")
+		app.SignIn("ada@example.com")
 		expect("second device", security.ActionSignedIn)
 		token := app.LinkToken("new@example.com", "account.confirm_email")
 		secrets = append(secrets, token)
@@ -138,6 +138,7 @@ func TestEveryChangeLeavesItsEntry(t *testing.T) {
 		expect("forgotten", security.ActionResetRequested)
 		do(app.Client(), post, "/auth/sign-up", object{"email": "ada@example.com"})
 		expect("signed up again", accounts.ActionSignUpRequested)
+		var other *settingstest.Client
 		c, other = app.Client(), app.Client()
 		for _, x := range []*settingstest.Client{c, other} {
 			do(x, post, "/auth/sign-in", credentials("ada@example.com", "third-canary 9"))

@@ -90,7 +90,7 @@ func TestLinksIgnoreTheRequest(t *testing.T) {
 		} {
 			req.Header.Set(k, v)
 		}
-		resp, err := http.DefaultClient.Do(req)
+		resp, err := (&http.Client{}).Do(req)
 		require.NoError(t, err)
 		require.NoError(t, resp.Body.Close())
 		require.Equal(t, 202, resp.StatusCode)

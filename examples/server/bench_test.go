@@ -39,13 +39,13 @@ func (p *process) memory(b *testing.B, field string) float64 {
 func BenchmarkStart(b *testing.B) {
 	bin, data := serverBinary(b), b.TempDir()
 	first := startProcess(b, bin, "-data", data, "-demo=false")
-	first.stop()
+	_ = first.stop()
 	for b.Loop() {
 		p := startProcess(b, bin, "-data", data, "-demo=false")
 		b.ReportMetric(float64(p.took.Milliseconds()), "ms/first-200")
 		time.Sleep(10 * time.Second)
 		b.ReportMetric(p.memory(b, "VmRSS"), "MiB/resident")
-		p.stop()
+		_ = p.stop()
 	}
 	b.ReportMetric(0, "ns/op")
 }
@@ -65,7 +65,7 @@ func BenchmarkFlood(b *testing.B) {
 				b.ReportMetric(float64(codes[http.StatusServiceUnavailable]), "refused")
 				b.ReportMetric(float64(codes[http.StatusUnauthorized]), "checked")
 				b.ReportMetric(float64(codes[0]), "wrong")
-				p.stop()
+				_ = p.stop()
 			}
 			b.ReportMetric(0, "ns/op")
 		})

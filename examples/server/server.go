@@ -40,7 +40,7 @@ func open(ctx context.Context, c *config, log *slog.Logger) (*server, error) {
 	if s.public, err = url.Parse(c.publicURL); err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(c.data, 0o700); err != nil {
+	if err := os.MkdirAll(c.data, 0o700); err != nil { //nolint:gosec // the operator says where
 		return nil, fmt.Errorf("data folder: %w", err)
 	}
 	keys, err := s.keys()
@@ -61,7 +61,7 @@ func open(ctx context.Context, c *config, log *slog.Logger) (*server, error) {
 	s.app, err = settings.New(settings.Config{
 		Product: "Aegis", PublicURL: c.publicURL, Store: s.store, Keys: keys, Mailer: mailer,
 		From: "Aegis <hello@" + mailDomain(s.public) + ">", TrustedProxies: c.trusted,
-		MailboxURL: mailboxURL, Now: s.clock.Now, Log: log,
+		MailboxURL: mailboxURL, Now: s.clock.Now, InsecureSkipClockCheck: c.devClock, Log: log,
 	})
 	if err != nil {
 		s.close()
@@ -161,7 +161,8 @@ func (s *server) ready(w http.ResponseWriter, r *http.Request) {
 func (s *server) canonical(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Host != s.public.Host && loopbackHost(r.Host) && loopbackHost(s.public.Host) {
-			http.Redirect(w, r, s.c.publicURL+r.URL.RequestURI(), http.StatusTemporaryRedirect)
+			// The origin is ours; what the request says comes after it.
+			http.Redirect(w, r, s.c.publicURL+r.URL.RequestURI(), http.StatusTemporaryRedirect) //nolint:gosec // see above
 			return
 		}
 		next.ServeHTTP(w, r)

@@ -245,7 +245,7 @@ func (m *Manager) ClearCookie(w http.ResponseWriter) {
 }
 
 func (m *Manager) make(value string, maxAge int) *http.Cookie {
-	return &http.Cookie{
+	return &http.Cookie{ //nolint:gosec // Secure follows the scheme of the public URL; http is for loopback
 		Name: m.cookie, Value: value, Path: "/", MaxAge: maxAge,
 		Secure: m.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	}
