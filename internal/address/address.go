@@ -72,14 +72,6 @@ func Parse(s string) (Address, error) {
 	return Address{Email: s, Key: key}, nil
 }
 
-// Wire returns the form to hand to a mail server: the local part as typed, which
-// some servers tell apart by case, at the ASCII form of the domain.
-func (a Address) Wire() string {
-	local, _, _ := strings.Cut(a.Email, "@")
-	_, domain, _ := strings.Cut(a.Key, "@")
-	return local + "@" + domain
-}
-
 func refusal(code, message string) error {
 	return fault.Fields{{Name: "email", Code: code, Message: message}}
 }

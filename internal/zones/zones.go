@@ -48,10 +48,6 @@ func Location(name string) *time.Location {
 	return time.UTC
 }
 
-// Now returns the time of day that clocks in the zone show at t, "09:41"; in UTC
-// for a name that is not [Valid].
-func Now(name string, t time.Time) string { return t.In(Location(name)).Format("15:04") }
-
 // load returns nil for what is no zone.
 func load(name string) *time.Location {
 	if !wellFormed(name) {

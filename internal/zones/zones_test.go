@@ -50,14 +50,6 @@ func TestValid(t *testing.T) {
 	}
 }
 
-func TestNow(t *testing.T) {
-	at := time.Date(2026, 3, 29, 0, 59, 0, 0, time.UTC)
-	require.Equal(t, "01:59", Now("Europe/Berlin", at))
-	require.Equal(t, "03:00", Now("Europe/Berlin", at.Add(time.Minute)), "summer time begins")
-	require.Equal(t, "06:29", Now("Asia/Calcutta", at))
-	require.Equal(t, "00:59", Now("Nowhere/Atall", at))
-}
-
 func TestCacheIsBounded(t *testing.T) {
 	var wg sync.WaitGroup
 	for worker := range 8 {
