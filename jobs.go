@@ -3,6 +3,7 @@ package settings
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -21,20 +22,53 @@ const (
 	mailEvery  = 5 * time.Second
 	mailKept   = 30 * 24 * time.Hour // blanked letters, for inspection
 	overdueAge = time.Minute
+	maxSkew    = 5 * time.Second
 )
+
+// ErrClock: a job that removes what has expired found that Config.Now and the
+// clock of the database differ by more than 5 seconds, and removed nothing. A
+// node that is ahead would remove what others are using.
+var ErrClock = errors.New("settings: this node's clock differs from the database's by more than 5 s; nothing is removed")
 
 // Jobs lists the periodic work, for the host's own scheduler; or see [Settings.Run].
 func (s *Settings) Jobs() []Job {
 	return []Job{
 		{jobMail, mailEvery, s.deliverMail},
-		{"mail.purge", 24 * time.Hour, func(ctx context.Context) error {
+		{"mail.purge", 24 * time.Hour, s.inTime(func(ctx context.Context) error {
 			_, err := s.c.Store.Mail().PurgeMail(ctx, s.c.Now().UTC().Add(-mailKept))
 			return err
-		}},
-		{"security.purge", time.Hour, s.Security.Purge},
-		{"accounts.purge_links", time.Hour, s.Accounts.PurgeLinks},
-		{"accounts.collect_blobs", 5 * time.Minute, s.Accounts.CollectBlobs},
+		})},
+		{"security.purge", time.Hour, s.inTime(s.Security.Purge)},
+		{"accounts.purge_links", time.Hour, s.inTime(s.Accounts.PurgeLinks)},
+		{"accounts.collect_blobs", 5 * time.Minute, s.inTime(s.Accounts.CollectBlobs)},
 	}
+}
+
+// inTime runs what removes rows for their age only if two clocks agree on it.
+func (s *Settings) inTime(run func(ctx context.Context) error) func(ctx context.Context) error {
+	return func(ctx context.Context) error {
+		if err := s.checkClock(ctx); err != nil {
+			return err
+		}
+		return run(ctx)
+	}
+}
+
+// checkClock does not count the time that asking takes.
+func (s *Settings) checkClock(ctx context.Context) error {
+	if s.c.InsecureSkipClockCheck {
+		return nil
+	}
+	before := s.c.Now()
+	there, err := s.c.Store.Clock(ctx)
+	if err != nil {
+		return err
+	}
+	if ahead, behind := before.Sub(there), there.Sub(s.c.Now()); max(ahead, behind) > maxSkew {
+		return fmt.Errorf("%w: this node is at %s, the database at %s", ErrClock,
+			before.UTC().Format(time.RFC3339), there.UTC().Format(time.RFC3339))
+	}
+	return nil
 }
 
 // deliverMail delivers until nothing is due.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync/atomic"
+	"time"
 
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect"
@@ -130,6 +131,18 @@ func (d *DB) Ready(ctx context.Context) error {
 		return fmt.Errorf("bunstore: %w", err)
 	}
 	return nil
+}
+
+// Clock returns the time by the database's clock, in UTC. SQLite's is that of
+// this machine.
+func (d *DB) Clock(ctx context.Context) (time.Time, error) {
+	query := "SELECT clock_timestamp()"
+	if d.dialect == SQLite {
+		query = "SELECT strftime('%Y-%m-%d %H:%M:%f+00:00', 'now')"
+	}
+	var now stamp
+	err := d.reader(ctx).NewRaw(query).Scan(ctx, &now)
+	return now.Time, err
 }
 
 // affected returns how many rows a statement changed.

@@ -58,6 +58,7 @@ func Start(t testing.TB, c settings.Config) *App {
 	}
 	if c.Now == nil {
 		c.Now = a.Clock.Now
+		c.InsecureSkipClockCheck = true // that clock is moved
 	}
 	if c.Hashing == (security.Hashing{}) {
 		c.Hashing = security.Hashing{MemoryKiB: 64, Passes: 1}

@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/aegisrunner/account-settings/accounts"
 	"github.com/aegisrunner/account-settings/audit"
@@ -14,6 +15,8 @@ import (
 func crossingTests() []check {
 	checks := []check{
 		{"Ready/NilOnceOpened", func(w *world) { w.must(w.s.Ready(w.ctx)) }},
+		{"Clock/TellsTheTime", clock},
+		{"Clock/CancelledContextIsAnError", clockCancelled},
 		{"InTx/CommitsEveryDomain", func(w *world) { w.spanning(nil) }},
 		{"InTx/RollsBackEveryDomain", func(w *world) { w.spanning(errBoom) }},
 		{"InTransaction/TellsByTheContext", inTransaction},
@@ -33,6 +36,28 @@ func crossingTests() []check {
 		}
 	}
 	return checks
+}
+
+// clock allows what the product allows before it stops to remove anything.
+func clock(w *world) {
+	const skew = 5 * time.Second
+	before := time.Now()
+	now, err := w.s.Clock(w.ctx)
+	w.must(err)
+	if now.Before(before.Add(-skew)) || now.After(time.Now().Add(skew)) {
+		w.Errorf("Clock is %v at %v", now, before)
+	}
+	if now.Location() != time.UTC {
+		w.Errorf("Clock is in %v, want UTC", now.Location())
+	}
+}
+
+func clockCancelled(w *world) {
+	ctx, cancel := context.WithCancel(w.ctx)
+	cancel()
+	if now, err := w.s.Clock(ctx); !errors.Is(err, context.Canceled) {
+		w.Errorf("Clock with a canceled context returned %v, %v", now, err)
+	}
 }
 
 // renamed makes the marks of a domain differ from those of any other, since two

@@ -2,6 +2,7 @@ package flows
 
 import (
 	"context"
+	"time"
 
 	"github.com/aegisrunner/account-settings/accounts"
 	"github.com/aegisrunner/account-settings/audit"
@@ -30,4 +31,9 @@ type Store interface {
 	// Ready returns nil when the database answers and its schema is the one that
 	// this version needs.
 	Ready(ctx context.Context) error
+
+	// Clock returns the time by the database's own clock, in UTC. Nothing is
+	// decided by it: what removes rows for their age asks it whether the clock of
+	// this node can be trusted.
+	Clock(ctx context.Context) (time.Time, error)
 }

@@ -15,6 +15,7 @@ import (
 	"context"
 	"errors"
 	"sync/atomic"
+	"time"
 
 	"github.com/aegisrunner/account-settings/accounts"
 	"github.com/aegisrunner/account-settings/audit"
@@ -67,6 +68,9 @@ func (s *Store) Blobs() accounts.BlobStore { return blobs{s} }
 
 // Ready implements [flows.Store]. Memory always answers.
 func (s *Store) Ready(ctx context.Context) error { return ctx.Err() }
+
+// Clock implements [flows.Store]. There is no other clock than that of the node.
+func (s *Store) Clock(ctx context.Context) (time.Time, error) { return time.Now().UTC(), ctx.Err() }
 
 type accountsStore struct {
 	accountsReader

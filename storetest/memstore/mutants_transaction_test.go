@@ -106,7 +106,16 @@ var transactionMutants = []mutant{
 		"memstore.go", "return c.s.scope(ctx) != nil", "return false"),
 	broken("an open store is not ready",
 		"Ready/NilOnceOpened",
-		"memstore.go", "return ctx.Err()", "return ErrScopeEnded"),
+		"memstore.go", "{ return ctx.Err() }", "{ return ErrScopeEnded }"),
+	broken("the clock is slow",
+		"Clock/TellsTheTime",
+		"memstore.go", "time.Now().UTC()", "time.Now().UTC().Add(-time.Minute)"),
+	broken("the clock tells local time",
+		"Clock/TellsTheTime",
+		"memstore.go", "time.Now().UTC()", "time.Now().In(time.FixedZone(\"\", 3600))"),
+	broken("the clock is asked whoever waits",
+		"Clock/CancelledContextIsAnError",
+		"memstore.go", "time.Now().UTC(), ctx.Err()", "time.Now().UTC(), nil"),
 	// Each of the callers that start together reads before any other commits, as
 	// at READ COMMITTED without locks: of all they write, the last one lasts.
 	broken("transactions overwrite each other",
