@@ -26,11 +26,13 @@ ci=${CI:-false}
 failed=()    # the checks that failed, for the report before the summary
 pg_dir=      # the folder of the server that this run started
 pg_bin=      # where PostgreSQL's programs are
+fetching=    # the process that fetches modules while programs are installed
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/settings-test.XXXXXX")
 
 cleanup() {
 	local status=$?
 	trap - EXIT
+	if [ -n "$fetching" ]; then kill "$fetching" 2>/dev/null || true; fi
 	if [ -n "$pg_dir" ]; then
 		as_postgres "$pg_bin/pg_ctl" -D "$pg_dir/data" -m immediate -s stop >/dev/null 2>&1 || true
 		rm -rf "$pg_dir"
@@ -136,13 +138,18 @@ install() {
 	fi
 }
 
-prepare() {
-	local lines test packages why
+find_go() {
 	if ! have go && [ -x /usr/local/go/bin/go ]; then PATH=$PATH:/usr/local/go/bin; fi
 	if ! have go; then
 		say "Go is missing: https://go.dev/doc/install"
 		exit 1
 	fi
+	# In a checkout of another user git refuses to answer, and go build with it.
+	export GOFLAGS="${GOFLAGS:+$GOFLAGS }-buildvcs=false"
+}
+
+prepare() {
+	local lines test packages why
 	lines=$(missing)
 	if [ -n "$lines" ] && may_install; then
 		install "$lines"
@@ -154,8 +161,6 @@ prepare() {
 		done <<<"$lines"
 		if [ "$ci" = true ]; then failed+=("requirements"); fi
 	fi
-	# In a checkout of another user git refuses to answer, and go build with it.
-	export GOFLAGS="${GOFLAGS:+$GOFLAGS }-buildvcs=false"
 }
 
 # ---- PostgreSQL -------------------------------------------------------------------
@@ -179,20 +184,20 @@ start_postgres() {
 	if [ -n "${SETTINGS_TEST_POSTGRES:-}" ] || ! find_postgres; then return 0; fi
 	pg_dir=$(mktemp -d /tmp/settings-pg.XXXXXX)
 	if [ "$(id -u)" = 0 ]; then chown "$(pg_user)" "$pg_dir"; fi
-	if ! {
-		cd "$pg_dir" &&
-			as_postgres "$pg_bin/initdb" -D "$pg_dir/data" -U postgres -A trust -E UTF8 --no-locale --no-sync &&
-			as_postgres "$pg_bin/pg_ctl" -D "$pg_dir/data" -l "$pg_dir/log" -w -t 60 -s start -o "
-				-c listen_addresses='' -c unix_socket_directories='$pg_dir' -c max_connections=300
-				-c fsync=off -c synchronous_commit=off -c full_page_writes=off"
-	} >"$scratch/postgres.log" 2>&1 </dev/null; then
-		cd "$OLDPWD"
+	# pg_ctl hands these to a shell: one line.
+	local options="-c listen_addresses='' -c unix_socket_directories='$pg_dir' -c max_connections=300"
+	options+=" -c fsync=off -c synchronous_commit=off -c full_page_writes=off"
+	if ! (
+		cd "$pg_dir" # one that the other user may enter
+		as_postgres "$pg_bin/initdb" -D "$pg_dir/data" -U postgres -A trust -E UTF8 --no-locale --no-sync &&
+			as_postgres "$pg_bin/pg_ctl" -D "$pg_dir/data" -l "$pg_dir/log" -w -t 60 -s -o "$options" start &&
+			as_postgres "$pg_bin/psql" -X -q -h "$pg_dir" -U postgres -c 'SELECT 1' >/dev/null
+	) >"$scratch/postgres.log" 2>&1 </dev/null; then
 		say "PostgreSQL did not start:"
 		tail -n 20 "$scratch/postgres.log" "$pg_dir/log" 2>/dev/null || true
 		failed+=("PostgreSQL")
 		return 0
 	fi
-	cd "$OLDPWD"
 	export SETTINGS_TEST_POSTGRES="postgres://postgres@/postgres?host=$pg_dir&sslmode=disable"
 	say "$("$pg_bin/postgres" --version) runs for these tests"
 }
@@ -221,17 +226,31 @@ check_format() {
 	fi
 }
 
-tool() { go tool -modfile=tools/go.mod "$@"; }
+# tool prints where a program of tools/go.mod is, and builds it if it has to:
+# without cgo, so that the C compiler's arrival does not make it build again.
+tool() { CGO_ENABLED=0 go tool -modfile=tools/go.mod -n "$1"; }
 
-# download fetches modules first, so that no check is slowed or garbled by it.
-download() { go mod download && go mod download -modfile=tools/go.mod; }
+# fetch gets modules and builds the linter, which takes minutes the first time.
+fetch() { go mod download && { tool golangci-lint && tool gotestsum; } >/dev/null; }
+
+# The first attempt ran beside the installation, and may have lacked what that brings.
+fetched() {
+	local pid=$fetching
+	fetching=
+	wait "$pid" || fetch
+}
+
+lint() {
+	local linter
+	linter=$(tool golangci-lint) && "$linter" run
+}
 
 check_everything() {
-	check "modules" download
+	check "modules and tools" fetched
 	check "gofmt" check_format
 	check "go vet" go vet ./...
 	check "go mod tidy" go mod tidy -diff
-	check "golangci-lint" tool golangci-lint run
+	check "golangci-lint" lint
 }
 
 # report_before_summary passes the runner's output through and puts the failed
@@ -244,7 +263,7 @@ report_before_summary() {
 }
 
 run_tests() {
-	local race=(-race) name
+	local race=(-race) name runner
 	if have_gcc; then
 		export CGO_ENABLED=1
 	else
@@ -256,7 +275,11 @@ run_tests() {
 	for name in $(missing | cut -d'|' -f1 | sed 's/^have_//; s/^have //'); do
 		say "   without $name"
 	done
-	tool gotestsum --format=pkgname --format-hide-empty-pkg -- \
+	if ! runner=$(tool gotestsum); then
+		say "the test runner could not be built"
+		return 1
+	fi
+	"$runner" --format=pkgname --format-hide-empty-pkg -- \
 		${race[@]+"${race[@]}"} -shuffle=on "$@" </dev/null 2>&1 | report_before_summary
 }
 
@@ -268,10 +291,15 @@ for arg in "$@"; do
 	esac
 done
 
-prepare
+find_go
 if [ ${#packages[@]} = 0 ]; then
+	fetch >"$scratch/fetch.log" 2>&1 </dev/null &
+	fetching=$!
+	prepare
 	check_everything
 	packages=(./...)
+else
+	prepare
 fi
 start_postgres
 status=0
