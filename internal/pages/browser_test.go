@@ -7,11 +7,14 @@ import (
 	"image"
 	"image/color"
 	"image/png"
+	"maps"
 	"os"
 	"os/exec"
+	"slices"
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 )
@@ -151,6 +154,25 @@ func TestScript(t *testing.T) {
 		require.NotEqual(t, "rgba(0, 0, 0, 0)", script[string](ctx, t, `getComputedStyle(document.body).backgroundColor`), "the style sheet is let in")
 		require.Positive(t, script[int](ctx, t, `Math.round(document.querySelector(".top summary use").getBoundingClientRect().width)`), "the icons are let in")
 	})
+}
+
+// At 320 px, which is 1280 at a zoom of 400 %, nothing is cut off or has to be
+// scrolled sideways; what is touched is 44 px high.
+func TestSmallScreen(t *testing.T) {
+	needBrowser(t)
+	server := preview(t)
+	ctx := browser(t)
+	require.NoError(t, chromedp.Do(ctx, send(emulation.SetDeviceMetricsOverride,
+		emulation.SetDeviceMetricsOverrideParams{Width: 320, Height: 640, DeviceScaleFactor: 1, Mobile: true})))
+	for _, name := range slices.Sorted(maps.Keys(samples(plain))) {
+		t.Run(name, func(t *testing.T) {
+			require.NoError(t, chromedp.Do(ctx, chromedp.Navigate(server+"/"+name+"?lang=de")))
+			require.LessOrEqual(t, script[int](ctx, t, `document.documentElement.scrollWidth`), 320, "the page is wider than the screen")
+			require.Empty(t, script[string](ctx, t, `[...document.querySelectorAll(".btn, .quiet, .tab, summary, .input")]
+				.filter(n => n.checkVisibility() && n.getBoundingClientRect().height < 44)
+				.map(n => n.outerHTML.slice(0, 120)).join("\n")`), "too small to be touched")
+		})
+	}
 }
 
 func quote(s string) string { return "`" + s + "`" }
