@@ -25,9 +25,9 @@ const (
 	maxSkew    = 5 * time.Second
 )
 
-// ErrClock: a job that removes what has expired found that Config.Now and the
-// clock of the database differ by more than 5 seconds, and removed nothing. A
-// node that is ahead would remove what others are using.
+// ErrClock is what a job that removes what has expired returns when Config.Now
+// and the clock of the database differ by more than 5 seconds. It has removed
+// nothing: a node that is ahead would take away what others are using.
 var ErrClock = errors.New("settings: this node's clock differs from the database's by more than 5 s; nothing is removed")
 
 // Jobs lists the periodic work, for the host's own scheduler; or see [Settings.Run].

@@ -149,7 +149,7 @@ func loadOnly(t *testing.T, data []byte) error {
 
 func requireKnown(t testing.TB, err error, name string) {
 	t.Helper()
-	require.True(t, err == nil || err == ErrTooLarge || err == ErrType || err == ErrCorrupt, "%s: %v", name, err)
+	require.Contains(t, []error{nil, ErrTooLarge, ErrType, ErrCorrupt}, err, name)
 }
 
 // expiring is a context that is done after it was asked a number of times.

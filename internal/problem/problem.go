@@ -79,7 +79,7 @@ func Of(err error) Problem {
 		if (p.Status == http.StatusServiceUnavailable || p.Status == http.StatusTooManyRequests) && p.RetryAfter == 0 {
 			p.RetryAfter = 5 * time.Second
 		}
-		p.Internal = k.kind == fault.Unavailable && p.Code == "unavailable"
+		p.Internal = p.Status == http.StatusServiceUnavailable && p.Code == "unavailable"
 		return p
 	}
 	if outage(err) {
