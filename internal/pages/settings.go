@@ -121,7 +121,7 @@ func (s *Site) uploaded(v *visit) ([]byte, error) {
 	for {
 		part, err := parts.NextPart()
 		if errors.Is(err, io.EOF) {
-			return nil, noPicture
+			return nil, errNoPicture
 		}
 		if err != nil {
 			return nil, unreadable(err)
@@ -135,12 +135,12 @@ func (s *Site) uploaded(v *visit) ([]byte, error) {
 func (s *Site) readPart(v *visit, part *multipart.Part) ([]byte, error) {
 	data, err := s.c.Flows.Accounts.ReadPicture(v.r.Context(), part)
 	if err == nil && len(data) == 0 {
-		return nil, noPicture
+		return nil, errNoPicture
 	}
 	return data, err
 }
 
-var noPicture = fault.Fields{{Name: "picture", Code: "required", Message: "choose a file first"}}
+var errNoPicture = fault.Fields{{Name: "picture", Code: "required", Message: "choose a file first"}}
 
 func unreadable(err error) error {
 	var tooLarge *http.MaxBytesError
