@@ -142,7 +142,7 @@ func buildMutants(t *testing.T, mutants []mutant) program {
 	files["mutants_test.go"] = programTest
 	tmp := t.TempDir()
 	binary := filepath.Join(tmp, "mutants.test")
-	build := exec.CommandContext(t.Context(), "go", "test", "-c", "-vet=off", "-overlay", overlay(t, tmp, files), "-o", binary, "./mutants")
+	build := exec.CommandContext(t.Context(), "go", "test", "-c", "-vet=off", "-ldflags=-s -w", "-overlay", overlay(t, tmp, files), "-o", binary, "./mutants")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("compile: %v\n%s", err, out)
 	}
