@@ -211,10 +211,11 @@ func TestPrefix(t *testing.T) {
 
 func TestPagesThatAreNotThere(t *testing.T) {
 	app := settingstest.Start(t, settings.Config{})
-	for _, path := range []string{"/nothing", "/settings/nothing", "/settings/profile/about", "/sign-in/", "/assets/x/y.css"} {
+	for _, path := range []string{"/nothing", "/settings/nothing", "/settings/profile/nothing", "/sign-in/", "/assets/x/y.css"} {
 		r := app.Client().Get(path)
 		require.Contains(t, []int{404, 405}, r.Status, path)
 	}
+	require.Equal(t, "/settings/profile", app.Client().Get("/settings/profile/about").Header.Get("Location"), "a form that was refused, and loaded again")
 	r := app.Client().Do(http.MethodDelete, "/sign-in", nil, nil)
 	require.Equal(t, 405, r.Status)
 	require.Equal(t, "GET, HEAD, POST", r.Header.Get("Allow"))

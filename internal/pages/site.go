@@ -180,6 +180,10 @@ func (s *Site) unknown(w http.ResponseWriter, r *http.Request) {
 	v := &visit{w: w, r: r, caller: httpsession.Caller{Actor: httpsession.From(r.Context())}}
 	defer s.recover(v)
 	path, ours := strings.CutPrefix(r.URL.Path, s.c.Prefix)
+	if page := pageOf(path); ours && page != path && s.known[path] != "" && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+		s.redirect(v, page, nil) // a form that was refused, and loaded again
+		return
+	}
 	if methods := s.known[path]; ours && methods != "" {
 		w.Header().Set("Allow", strings.Replace(methods, "GET", "GET, HEAD", 1))
 		s.failure(v, Failure{Status: http.StatusMethodNotAllowed})
