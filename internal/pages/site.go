@@ -1,6 +1,7 @@
 package pages
 
 import (
+	"cmp"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -180,7 +181,7 @@ func (s *Site) unknown(w http.ResponseWriter, r *http.Request) {
 	v := &visit{w: w, r: r, caller: httpsession.Caller{Actor: httpsession.From(r.Context())}}
 	defer s.recover(v)
 	path, ours := strings.CutPrefix(r.URL.Path, s.c.Prefix)
-	if page := pageOf(path); ours && page != path && s.known[path] != "" && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+	if page := settingsPageOf(path); ours && page != "" && s.known[path] != "" && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
 		s.redirect(v, page, nil) // a form that was refused, and loaded again
 		return
 	}
@@ -246,18 +247,21 @@ func (s *Site) toSignIn(v *visit) {
 	s.redirect(v, "/sign-in", q)
 }
 
-// pageOf returns the page that a form's address belongs to.
-func pageOf(path string) string {
+// pageOf returns the page that a form's address belongs to, or the address.
+func pageOf(path string) string { return cmp.Or(settingsPageOf(path), path) }
+
+// settingsPageOf returns the page whose card a form's address belongs to, or "".
+func settingsPageOf(path string) string {
 	for _, page := range []string{"/settings/profile", "/settings/security"} {
 		if strings.HasPrefix(path, page+"/") {
 			return page
 		}
 	}
-	return path
+	return ""
 }
 
 func (s *Site) redirect(v *visit, path string, q url.Values) {
-	to := s.c.Prefix + path
+	to := s.c.Prefix + path //nolint:gosec // a path of our own, below the prefix
 	if len(q) > 0 {
 		to += "?" + q.Encode()
 	}
