@@ -83,7 +83,7 @@ func internalLayer(dir string) layer {
 		return delivery
 	case within(dir, "internal/letters"):
 		return letters
-	case within(dir, "internal/dbtest"), within(dir, "internal/archtest"):
+	case within(dir, "internal/dbtest"), within(dir, "internal/browser"), within(dir, "internal/archtest"):
 		return owntest
 	}
 	return leaf

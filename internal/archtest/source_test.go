@@ -27,7 +27,7 @@ type place struct {
 
 // notLibrary are the folders whose code runs in a process of its own or in
 // tests. What hosts import is held to the rules.
-var notLibrary = []string{"examples", "cmd", "internal/dbtest", "internal/archtest"}
+var notLibrary = []string{"examples", "cmd", "internal/dbtest", "internal/browser", "internal/archtest"}
 
 // suites run inside a host's tests, where deadlines, races and panics are the
 // point; they still read no environment and leave no global behind.

@@ -24,10 +24,10 @@ var enclosures = []enclosure{
 	{library: "github.com/jackc/pgx/v5", folders: []string{"bunstore/postgres", "internal/dbtest"}, tests: []string{"bunstore", "."}},
 	{library: "github.com/danielgtaylor/huma/v2", folders: []string{"internal/httpapi"}},
 	{library: "github.com/wneessen/go-mail", folders: []string{"mail/smtp"}},
-	{library: "github.com/stretchr/testify", folders: []string{"internal/dbtest"}, tests: []string{"*"}},
+	{library: "github.com/stretchr/testify", folders: []string{"internal/dbtest", "internal/browser"}, tests: []string{"*"}},
 	{library: "pgregory.net/rapid", tests: []string{"*"}},
 	{library: "go.uber.org/goleak", tests: []string{"*"}},
-	{library: "github.com/chromedp", tests: []string{"*"}},
+	{library: "github.com/chromedp", folders: []string{"internal/browser"}, tests: []string{"*"}},
 	{library: "github.com/emersion", tests: []string{"*"}},
 }
 

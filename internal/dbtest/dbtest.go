@@ -109,9 +109,13 @@ func EmptyPostgresDSN(t testing.TB) string {
 //	func TestMain(m *testing.M) { dbtest.Main(m) }
 //
 // Without it the cluster ends with the process all the same, and what was made
-// on a server that SETTINGS_TEST_POSTGRES names may be left over.
-func Main(m *testing.M) {
+// on a server that SETTINGS_TEST_POSTGRES names may be left over. What the package
+// itself has to clear away after its last test goes into after.
+func Main(m *testing.M, after ...func()) {
 	code := m.Run()
+	for _, f := range after {
+		f()
+	}
 	stop()
 	exit(code)
 }

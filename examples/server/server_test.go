@@ -1,0 +1,191 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/aegisrunner/account-settings/internal/dbtest"
+)
+
+func TestFirstMinute(t *testing.T) {
+	p := startProcess(t, serverBinary(t), "-data", filepath.Join(t.TempDir(), "data"))
+	for _, line := range []string{p.url, demoEmail + " / " + demoPassword, p.url + "/dev/mailbox", p.url + "/api/v1/docs"} {
+		require.Contains(t, p.out.String(), line)
+	}
+	status, body := p.call(t, http.MethodGet, "/api/v1/account/sessions", "", "Authorization: Bearer "+p.signInByToken(t))
+	require.Equal(t, http.StatusOK, status)
+	require.Equal(t, 4, strings.Count(body, `"id"`), "three devices of the demo, and this one: %s", body)
+	for _, path := range []string{"/healthz", "/readyz"} {
+		status, _ = p.call(t, http.MethodGet, path, "")
+		require.Equal(t, http.StatusOK, status)
+	}
+	status, to := p.call(t, http.MethodGet, "/sign-in?next=/x", "", "Host: "+p.addr)
+	require.Equal(t, http.StatusTemporaryRedirect, status)
+	require.Equal(t, p.url+"/sign-in?next=/x", to)
+	require.NoError(t, p.stop(), "SIGTERM drains and exits 0")
+	require.NotContains(t, p.errors.String(), demoPassword)
+	require.NotContains(t, p.errors.String(), "next=", "the log leaves queries out")
+}
+
+// A request that is under way when the server is told to end is answered.
+func TestRequestUnderWayIsAnswered(t *testing.T) {
+	p := startProcess(t, serverBinary(t), "-data", t.TempDir(), "-demo=false")
+	conn, err := net.Dial("tcp", p.addr)
+	require.NoError(t, err)
+	defer func() { _ = conn.Close() }()
+	require.NoError(t, conn.SetDeadline(time.Now().Add(time.Minute)))
+	const body = `{"email":"late@example.com"}`
+	_, err = fmt.Fprintf(conn, "POST /api/v1/auth/sign-up HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n",
+		strings.TrimPrefix(p.url, "http://"), len(body))
+	require.NoError(t, err)
+	answers := bufio.NewReader(conn)
+	line, err := answers.ReadString('\n')
+	require.NoError(t, err)
+	require.Contains(t, line, "100 Continue", "the body is awaited: the request is under way")
+	_, err = answers.ReadString('\n')
+	require.NoError(t, err)
+
+	require.NoError(t, p.cmd.Process.Signal(syscall.SIGTERM))
+	require.Eventually(t, func() bool {
+		c, err := net.Dial("tcp", p.addr)
+		if err == nil {
+			_ = c.Close()
+		}
+		return err != nil
+	}, time.Minute, 10*time.Millisecond, "nobody new is let in")
+	_, err = io.WriteString(conn, body)
+	require.NoError(t, err)
+	resp, err := http.ReadResponse(answers, nil)
+	require.NoError(t, err)
+	_ = resp.Body.Close()
+	require.Equal(t, http.StatusAccepted, resp.StatusCode)
+	require.NoError(t, p.cmd.Wait(), "and then it ends with 0")
+}
+
+func TestRestartKeepsEverything(t *testing.T) {
+	data := t.TempDir()
+	p := startProcess(t, serverBinary(t), "-data", data)
+	token := p.signInByToken(t)
+	p.call(t, http.MethodPost, "/api/v1/auth/sign-up", `{"email":"new@example.com"}`)
+	link := p.mailTo(t, "new@example.com", "account.sign_up").link(t)
+	require.NoError(t, p.stop())
+
+	p = startProcess(t, serverBinary(t), "-data", data)
+	status, body := p.call(t, http.MethodGet, "/api/v1/account", "", "Authorization: Bearer "+token)
+	require.Equal(t, http.StatusOK, status, body)
+	require.Equal(t, link, p.mailTo(t, "new@example.com", "account.sign_up").link(t))
+	status, _ = p.call(t, http.MethodDelete, "/dev/mailbox", "")
+	require.Equal(t, http.StatusNoContent, status)
+	_, body = p.call(t, http.MethodGet, "/dev/mailbox.json", "")
+	require.JSONEq(t, `{"items":[]}`, body)
+	for _, name := range []string{"keys.json", "settings.db"} {
+		info, err := os.Stat(filepath.Join(data, name))
+		require.NoError(t, err)
+		require.Equal(t, os.FileMode(0o600), info.Mode().Perm(), name)
+	}
+	require.NoError(t, p.stop())
+
+	// Keys that are gone are not made anew: what was sealed could not be opened.
+	require.NoError(t, os.Remove(filepath.Join(data, "keys.json")))
+	out, err := exec.CommandContext(t.Context(), serverBinary(t), "-addr", "127.0.0.1:0", "-data", data).CombinedOutput()
+	require.Error(t, err)
+	require.Contains(t, string(out), "keys.json is missing")
+	require.NoFileExists(t, filepath.Join(data, "keys.json"))
+}
+
+func TestMistakesAreOneClearLine(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer func() { _ = l.Close() }()
+	data := filepath.Join(t.TempDir(), "data")
+	for want, args := range map[string][]string{
+		"is in use":                   {"-addr", l.Addr().String()},
+		"-public-url is required":     {"-addr", "0.0.0.0:0"},
+		"-smtp is required":           {"-addr", "127.0.0.1:0", "-public-url", "https://app.acme.test"},
+		"-dev shows everybody's mail": {"-addr", "127.0.0.1:0", "-public-url", "https://app.acme.test", "-dev"},
+		"-dev-clock is for loopback":  {"-addr", "127.0.0.1:0", "-public-url", "https://app.acme.test", "-smtp", "smtp://localhost:25", "-dev-clock"},
+		"-db must begin with":         {"-addr", "127.0.0.1:0", "-db", "mysql://x"},
+		"-trusted-proxies":            {"-addr", "127.0.0.1:0", "-trusted-proxies", "10.0.0.0"},
+		"-smtp: ":                     {"-addr", "127.0.0.1:0", "-smtp", "http://user:canary@x"},
+	} {
+		out, err := exec.CommandContext(t.Context(), serverBinary(t), append(args, "-data", data)...).CombinedOutput()
+		require.Error(t, err, want)
+		require.Contains(t, string(out), want)
+		require.Equal(t, 1, strings.Count(strings.TrimSpace(string(out)), "\n")+1, "%s", out)
+		require.NotContains(t, string(out), "canary")
+	}
+	require.NoFileExists(t, filepath.Join(data, "settings.db"), "a mistake leaves nothing behind")
+}
+
+// What is for the developer at this machine is for nobody else.
+func TestDevRoutesAreHidden(t *testing.T) {
+	p := startProcess(t, serverBinary(t), "-data", t.TempDir(), "-demo=false", "-dev-clock")
+	for _, path := range []string{"/dev/mailbox", "/dev/mailbox.json", "/dev/mailbox/style.css"} {
+		status, _ := p.call(t, http.MethodGet, path, "")
+		require.Equal(t, http.StatusOK, status, path)
+		for _, h := range []string{"Host: app.acme.test", "Host: localhost.evil.test", "X-Forwarded-For: 1.2.3.4", "X-Forwarded-Host: x", "Forwarded: for=1.2.3.4", "X-Real-Ip: 1.2.3.4", "Sec-Fetch-Site: cross-site"} {
+			status, _ = p.call(t, http.MethodGet, path, "", h)
+			require.Equal(t, http.StatusNotFound, status, "%s %s", path, h)
+		}
+	}
+	status, _ := p.call(t, http.MethodPost, "/dev/clock", `{"offset":"nonsense"}`)
+	require.Equal(t, http.StatusUnprocessableEntity, status)
+	status, body := p.call(t, http.MethodPost, "/dev/clock", `{"offset":"720h"}`)
+	require.Equal(t, http.StatusOK, status)
+	require.Contains(t, body, time.Now().UTC().Add(720*time.Hour).Format("2006-01-02"))
+	status, _ = p.call(t, http.MethodPost, "/dev/clock", `{"offset":"1h"}`, "X-Forwarded-For: 1.2.3.4")
+	require.Equal(t, http.StatusNotFound, status)
+	without := startProcess(t, serverBinary(t), "-data", t.TempDir(), "-demo=false")
+	status, _ = without.call(t, http.MethodPost, "/dev/clock", `{"offset":"1h"}`)
+	require.Equal(t, http.StatusNotFound, status)
+}
+
+// Two servers on one database: what is revoked on one is gone on the other, and
+// each mail is delivered once.
+func TestTwoServers(t *testing.T) {
+	dsn := dbtest.EmptyPostgresDSN(t)
+	bin, first, second := serverBinary(t), t.TempDir(), t.TempDir()
+	a := startProcess(t, bin, "-db", dsn, "-data", first)
+	keys, err := os.ReadFile(filepath.Join(first, "keys.json"))
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(second, "keys.json"), keys, 0o600))
+	b := startProcess(t, bin, "-db", dsn, "-data", second)
+	token := "Authorization: Bearer " + a.signInByToken(t)
+	for _, p := range []*process{a, b} {
+		status, body := p.call(t, http.MethodGet, "/api/v1/account", "", token)
+		require.Equal(t, http.StatusOK, status, body)
+	}
+	status, _ := b.call(t, http.MethodDelete, "/api/v1/account/sessions?scope=all", "", token)
+	require.Equal(t, http.StatusNoContent, status)
+	for _, p := range []*process{b, a} {
+		status, _ = p.call(t, http.MethodGet, "/api/v1/account", "", token)
+		require.Equal(t, http.StatusUnauthorized, status)
+	}
+	const n = 12
+	for i := range n {
+		p := []*process{a, b}[i%2]
+		status, body := p.call(t, http.MethodPost, "/api/v1/auth/sign-up", fmt.Sprintf(`{"email":"p%d@example.com"}`, i))
+		require.Equal(t, http.StatusAccepted, status, body)
+	}
+	count := func() (total int) {
+		for _, p := range []*process{a, b} {
+			_, body := p.call(t, http.MethodGet, "/dev/mailbox.json", "")
+			total += strings.Count(body, `"kind":"account.sign_up"`)
+		}
+		return total
+	}
+	require.Eventually(t, func() bool { return count() >= n }, 60*time.Second, 50*time.Millisecond)
+	require.Equal(t, n, count())
+}
