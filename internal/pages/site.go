@@ -261,11 +261,11 @@ func settingsPageOf(path string) string {
 }
 
 func (s *Site) redirect(v *visit, path string, q url.Values) {
-	to := s.c.Prefix + path //nolint:gosec // a path of our own, below the prefix
+	to := s.c.Prefix + path
 	if len(q) > 0 {
 		to += "?" + q.Encode()
 	}
-	http.Redirect(v.w, v.r, to, http.StatusSeeOther)
+	http.Redirect(v.w, v.r, to, http.StatusSeeOther) //nolint:gosec // a path of our own, below the prefix
 }
 
 // saved goes back to a page after one of its cards was saved.
