@@ -3,8 +3,10 @@ package settings
 import (
 	"context"
 	"encoding/json"
+	"math"
 	"net/http"
 	"net/url"
+	"strconv"
 
 	"github.com/aegisrunner/account-settings/audit"
 	"github.com/aegisrunner/account-settings/id"
@@ -86,14 +88,20 @@ func (s *Settings) RequireUser(next http.Handler) http.Handler {
 
 func (s *Settings) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	p := problem.Of(err)
-	if p.Internal {
+	if p.Internal && r.Context().Err() == nil {
 		s.c.Log.ErrorContext(r.Context(), "settings: request failed", "err", err,
 			"request_id", httpsession.From(r.Context()).RequestID)
 	}
-	page := r.Method == http.MethodGet && r.Header.Get("Authorization") == ""
+	page := (r.Method == http.MethodGet || r.Method == http.MethodHead) && r.Header.Get("Authorization") == ""
 	if p.Status == http.StatusUnauthorized && page {
 		http.Redirect(w, r, s.c.Paths.Pages+"/sign-in?next="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)
 		return
+	}
+	if p.RetryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(p.RetryAfter.Seconds()))))
+	}
+	if p.Status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", "Bearer")
 	}
 	http.Error(w, p.Detail, p.Status)
 }

@@ -10,9 +10,11 @@ import (
 	netmail "net/mail"
 	"net/netip"
 	"net/url"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"time"
+	"unicode"
 
 	"github.com/aegisrunner/account-settings/accounts"
 	"github.com/aegisrunner/account-settings/audit"
@@ -154,7 +156,7 @@ func (c Config) check() (*url.URL, error) {
 			errs = append(errs, errors.New("settings: Config."+text))
 		}
 	}
-	bad(strings.TrimSpace(c.Product) == "" || len(c.Product) > 60, "Product is required, and at most 60 bytes")
+	bad(strings.TrimSpace(c.Product) == "" || len(c.Product) > 60 || strings.ContainsFunc(c.Product, unicode.IsControl), "Product is required: one line of at most 60 bytes")
 	bad(c.Store == nil, "Store is required: sqlite.Open, postgres.Open or your own")
 	bad(c.Mailer == nil, "Mailer is required: smtp.New or your own")
 	bad(c.Keys.ring == nil, "Keys is required: LoadKeys")
@@ -162,7 +164,13 @@ func (c Config) check() (*url.URL, error) {
 	bad(err != nil, `From is required, such as "Acme <hello@acme.test>"`)
 	bad(c.DefaultLocale != "" && !catalog.Valid(c.DefaultLocale), "DefaultLocale is not a language of the catalogue")
 	for name, p := range map[string]string{"Paths.Pages": c.Paths.Pages, "Paths.API": c.Paths.API} {
-		bad(p != "" && (!strings.HasPrefix(p, "/") || strings.HasSuffix(p, "/")), name+" must be empty or of the form /settings")
+		bad(p != "" && !plainPath.MatchString(p), name+" must be empty or of the form /account")
+	}
+	bad(c.Paths.API != "" && c.Paths.API == c.Paths.Pages, "Paths.API must not be Paths.Pages")
+	bad(strings.HasPrefix(c.Paths.API+"/", c.Paths.Pages+"/settings/") || strings.HasPrefix(c.Paths.API+"/", c.Paths.Pages+"/avatars/"),
+		"Paths.API must not lie on a page")
+	for name, d := range map[string]time.Duration{"SessionIdle": c.SessionIdle, "SessionLifetime": c.SessionLifetime, "StepUpAge": c.StepUpAge} {
+		bad(d < 0, name+" must not be negative")
 	}
 	u, err := url.Parse(c.PublicURL)
 	switch {
@@ -179,6 +187,9 @@ func (c Config) check() (*url.URL, error) {
 	u.Path = ""
 	return u, nil
 }
+
+// plainPath is what a path in Config may look like: no pattern of http.ServeMux.
+var plainPath = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)+$`)
 
 func loopback(host string) bool {
 	if host == "localhost" {

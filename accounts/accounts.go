@@ -144,10 +144,10 @@ func (s *Service) takeNetwork(ctx context.Context, a audit.Actor, what string) e
 }
 
 // mayMail reports whether another mail may go to an address that somebody typed:
-// 5 at once, then one every 12 minutes. Callers answer as if it had gone.
+// 5 at once, then one every half hour. Callers answer as if it had gone.
 func (s *Service) mayMail(ctx context.Context, key string) (bool, error) {
 	sum := sha256.Sum256([]byte(key))
-	err := s.take(ctx, "mail", hex.EncodeToString(sum[:16]), 5, 12*time.Minute)
+	err := s.take(ctx, "mail", hex.EncodeToString(sum[:16]), 5, 30*time.Minute)
 	if errors.Is(err, fault.Throttled) {
 		return false, nil
 	}

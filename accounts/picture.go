@@ -158,6 +158,15 @@ func (s *Service) PictureByKey(ctx context.Context, key string, size int, png bo
 	if !png {
 		return Picture{"image/svg+xml", picture.InitialsSVG(initials, seed)}, nil
 	}
+	// Drawing costs as much as decoding a small picture, and anybody may ask.
+	release, err := s.slots.Acquire(ctx)
+	if errors.Is(err, picture.ErrBusy) {
+		return Picture{}, &fault.Retry{Reason: ErrBusy, After: 5 * time.Second}
+	}
+	if err != nil {
+		return Picture{}, err
+	}
+	defer release()
 	data, err := picture.InitialsPNG(initials, seed, size)
 	return Picture{"image/png", data}, err
 }

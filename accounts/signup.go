@@ -19,8 +19,8 @@ const MaxName = 100
 
 // StartSignUp mails a link to finish signing up, or, to an address that has an
 // account, a notice. The answer, and the work done, are the same for both; past
-// 5 mails an hour to one address nothing is sent and the answer is still the
-// same. locale is how to write to somebody unknown.
+// 5 mails to one address, and one more every half hour, nothing is sent and the
+// answer is still the same. locale is how to write to somebody unknown.
 func (s *Service) StartSignUp(ctx context.Context, actor audit.Actor, email, locale string) error {
 	now := s.now()
 	if err := s.allow(actor, PermSignUp, now); err != nil {

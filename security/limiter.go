@@ -26,7 +26,7 @@ type Limiter interface {
 }
 
 // MemoryLimiter is a [Limiter] for one process. It forgets full buckets, and
-// holds at most 100,000: beyond that the least recently used are forgotten, so
+// holds at most 100,000: beyond that some are forgotten, whichever they are, so
 // that memory stays bounded (about 20 MiB).
 type MemoryLimiter struct {
 	now func() time.Time
@@ -126,11 +126,11 @@ func (m *MemoryLimiter) sweep(now time.Time) {
 // owner out for long.
 var (
 	budgetPasswordFrom    = budget{"password_from", 10, 30 * time.Second}
-	budgetPassword        = budget{"password", 50, 20 * time.Second}
+	budgetPassword        = budget{"password", 50, 6 * time.Second}
 	budgetPasswordNetwork = budget{"password_network", 300, time.Second}
 	budgetLink            = budget{"link", 300, time.Second}
 	budgetForgot          = budget{"forgot", 300, time.Second}
-	budgetMail            = budget{"mail", 5, 12 * time.Minute}
+	budgetMail            = budget{"mail", 5, 30 * time.Minute}
 )
 
 type budget struct {

@@ -16,8 +16,8 @@ import (
 )
 
 // ForgotPassword mails a link to set a new password, if the address has an
-// account. The answer and the work done are the same if not. Past 5 mails an
-// hour to one address nothing is sent, and the last link still works.
+// account. The answer and the work done are the same if not. Past 5 mails to
+// one address, and one more every half hour, nothing is sent, and the last link still works.
 func (s *Service) ForgotPassword(ctx context.Context, actor audit.Actor, email string) error {
 	now := s.now()
 	if err := s.allow(actor, PermForgot, now); err != nil {

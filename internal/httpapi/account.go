@@ -84,6 +84,7 @@ var putPicture = handler{out: reflect.TypeFor[avatar](), raw: "image/*", serve: 
 	if err != nil || !pictureTypes[media] {
 		return nil, accounts.ErrPictureType
 	}
+	limitUpload(c.w)
 	data, err := a.c.Flows.Accounts.ReadPicture(c.ctx(), c.r.Body)
 	if err != nil {
 		return nil, err
@@ -94,6 +95,15 @@ var putPicture = handler{out: reflect.TypeFor[avatar](), raw: "image/*", serve: 
 	}
 	return &avatar{a.avatarURL(u.AvatarKey)}, nil
 }}
+
+// uploadTime is how long sending a picture may take: few are read at once, and
+// a slow sender must not keep others waiting.
+const uploadTime = 30 * time.Second
+
+// limitUpload bounds it where the server can.
+func limitUpload(w http.ResponseWriter) {
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(uploadTime))
+}
 
 func (a *API) deletePicture(c *call) (*nothing, error) {
 	_, err := a.c.Flows.Accounts.RemovePicture(c.ctx(), c.actor())

@@ -56,7 +56,7 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error, attrs ...s
 	if p.Status >= http.StatusInternalServerError {
 		body.RequestID = httpsession.From(r.Context()).RequestID
 	}
-	if p.Internal {
+	if p.Internal && r.Context().Err() == nil { // who hangs up is no failure of ours
 		a.c.Log.LogAttrs(r.Context(), slog.LevelError, "httpapi: request failed", append(attrs,
 			slog.String("request_id", body.RequestID), slog.String("method", r.Method),
 			slog.String("route", r.Pattern), slog.Any("err", err))...)

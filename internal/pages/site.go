@@ -208,7 +208,7 @@ func (s *Site) recover(v *visit) {
 // fail answers an error that no form can show.
 func (s *Site) fail(v *visit, err error) {
 	p := problem.Of(err)
-	if p.Internal {
+	if p.Internal && v.r.Context().Err() == nil { // who hangs up is no failure of ours
 		s.c.Log.ErrorContext(v.r.Context(), "pages: request failed", "err", err, "request_id", v.actor().RequestID, "route", v.r.Pattern)
 	}
 	if p.Status == http.StatusUnauthorized {
@@ -241,7 +241,7 @@ func (s *Site) toSignIn(v *visit) {
 		q.Set("next", next)
 	}
 	if v.caller.Stale {
-		s.c.Sessions.ClearCookie(v.w)
+		// The cookie stays: a newer one may have come meanwhile.
 		q.Set("notice", "expired")
 	}
 	s.redirect(v, "/sign-in", q)
