@@ -130,7 +130,8 @@ func changeEmail(t *testing.T, b *browser.Browser) {
 	v.Sees(fresh)
 	v.Follow(submit)
 	v.Sees("Your address has changed")
-	v.Open("/settings/profile")
+	v.Follow("main a.btn.primary")
+	v.At("/settings/profile")
 	v.Until(`document.querySelector("#email-email").value === "` + fresh + `"`)
 
 	old := visit(t, b, v.p)
@@ -167,6 +168,7 @@ func changePassword(t *testing.T, b *browser.Browser) {
 	v.Until(`document.activeElement.id === "password-current_password"`)
 
 	v.Type("#password-current_password", demoPassword)
+	v.Until(`!document.querySelector("#password-current_password-error, #password-current_password[aria-invalid]")`)
 	v.Type("#password-password", "another horse 7")
 	v.Follow("#password footer button")
 	v.At("/settings/security")

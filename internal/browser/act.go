@@ -83,27 +83,25 @@ func (b *Tab) Click(selector string) {
 // Follow clicks on what leads to another page, and waits until that has loaded.
 func (b *Tab) Follow(selector string) {
 	b.t.Helper()
-	b.loads(chromedp.Func(func(_ context.Context, _ *chromedp.Target) error {
-		b.Click(selector)
-		return nil
-	}))
+	b.loads(func() { b.Click(selector) })
 }
 
 // Submit presses Enter in a field, and waits until the page that comes has loaded.
 func (b *Tab) Submit(selector string) {
 	b.t.Helper()
 	Eval[bool](b, "(document.querySelector("+Quote(selector)+").focus(), true)")
-	b.loads(chromedp.Func(func(_ context.Context, _ *chromedp.Target) error {
-		b.Press("Enter")
-		return nil
-	}))
+	b.loads(func() { b.Press("Enter") })
 }
 
-func (b *Tab) loads(act chromedp.Action[chromedp.Void]) {
+func (b *Tab) loads(act func()) {
 	b.t.Helper()
+	acting := chromedp.Func(func(context.Context, *chromedp.Target) error {
+		act()
+		return nil
+	})
 	ctx, stop := b.step()
 	defer stop()
-	_, err := chromedp.Run(ctx, chromedp.WaitEvent(page.LoadEventFired, nil, act))
+	_, err := chromedp.Run(ctx, chromedp.WaitEvent(page.LoadEventFired, nil, acting))
 	require.NoError(b.t, err, "no other page came, on %s", b.page())
 }
 

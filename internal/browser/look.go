@@ -2,8 +2,10 @@ package browser
 
 import (
 	_ "embed"
+	"hash/crc32"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/chromedp/cdproto/emulation"
@@ -53,7 +55,7 @@ var axe string
 func (b *Tab) Violations() string {
 	b.t.Helper()
 	Eval[bool](b, "(window.axe || (() => {"+axe+"})(), true)")
-	return Eval[string](b, `axe.run(document, {iframes: false, resultTypes: ["violations"]}).then(r => r.violations.map(v =>
+	return Eval[string](b, `axe.run(document, {iframes: false, preload: false, resultTypes: ["violations"]}).then(r => r.violations.map(v =>
 		v.id + ": " + v.nodes.map(n => n.target.join(" ") + " " + n.failureSummary).join(" | ")).join("\n"))`)
 }
 
@@ -64,32 +66,62 @@ func (b *Tab) Sideways() string {
 		.filter(e => e.getBoundingClientRect().right > innerWidth + 1).map(e => e.outerHTML.slice(0, 120)).slice(-3).join("\n") || "the page"`)
 }
 
-// Inspect requires that the page is sound, light and dark, on a desktop and on a
-// phone, and goes back to how it was looked at first. A folder that is not ""
-// gets pictures of the page, which then is looked at on a tablet too.
+// A look is a way to look at a page.
+type look struct {
+	size  Size
+	theme string
+}
+
+// looks come in pairs, each of both themes and of a desktop and a phone. The last
+// one is for pictures alone.
+var looks = [][2]look{
+	{{Desktop, Light}, {Phone, Dark}},
+	{{Desktop, Dark}, {Phone, Light}},
+	{{Tablet, Light}, {Tablet, Dark}},
+}
+
+// Inspect requires that the page is sound, as [Tab.Violations], [Tab.Sideways] and
+// [Tab.Faults] tell, and goes back to the look of a desktop in the light.
+//
+// A look takes half a second of a processor, so a page gets one pair of looks, which
+// depends on its name. With a folder it gets all of them, and the folder the
+// pictures.
 func (b *Tab) Inspect(name, folder string) {
 	b.t.Helper()
-	sizes := []Size{Desktop, Phone}
-	if folder != "" {
-		sizes = append(sizes, Tablet)
-	}
-	for _, size := range sizes {
-		for _, theme := range []string{Light, Dark} {
-			b.Look(size, theme)
-			require.Empty(b.t, b.Violations(), "axe-core on %s, %s, %s", name, size.Name, theme)
-			require.Empty(b.t, b.Sideways(), "%s scrolls sideways at %s", name, size.Name)
-			if folder != "" {
-				b.Picture(filepath.Join(folder, strings.Join([]string{name, size.Name, theme}, "-")+".png"))
-			}
+	if folder == "" {
+		for _, l := range looks[sum(name)%2] {
+			b.inspect(name, l)
+		}
+	} else {
+		for _, l := range slices.Concat(looks[0][:], looks[1][:], looks[2][:]) {
+			b.inspect(name, l)
+			b.Picture(filepath.Join(folder, strings.Join([]string{name, l.size.Name, l.theme}, "-")+".png"))
 		}
 	}
-	require.Empty(b.t, b.Faults(), "on %s", name)
 	b.Look(Desktop, Light)
+}
+
+// Glance is Inspect with one look, for pages that are many and much alike.
+func (b *Tab) Glance(name string) {
+	b.t.Helper()
+	b.inspect(name, looks[sum(name)%2][sum(name)/2%2])
+}
+
+// sum spreads names evenly, each time the same way.
+func sum(name string) uint32 { return crc32.ChecksumIEEE([]byte(name)) }
+
+func (b *Tab) inspect(name string, l look) {
+	b.t.Helper()
+	b.Look(l.size, l.theme)
+	require.Empty(b.t, b.Violations(), "axe-core on %s, %s, %s", name, l.size.Name, l.theme)
+	require.Empty(b.t, b.Sideways(), "%s scrolls sideways at %s", name, l.size.Name)
+	require.Empty(b.t, b.Faults(), "on %s", name)
 }
 
 // Picture writes a PNG of the whole page to a file.
 func (b *Tab) Picture(file string) {
 	b.t.Helper()
+	Eval[bool](b, "(scrollTo(0, 0), true)") // what sticks to the top stands at the top
 	ctx, stop := b.step()
 	defer stop()
 	png, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))

@@ -247,7 +247,27 @@ func (s *Site) shownDone(v *visit) (bool, error) {
 	if !s.unseal("outcome", sealed, &o) {
 		return false, nil
 	}
-	return true, s.render(v, http.StatusOK, nil, Outcome(o))
+	me, err := s.visitor(v)
+	if err != nil {
+		return false, err
+	}
+	return true, s.render(v, http.StatusOK, me, Outcome(o))
+}
+
+// visitor returns who is signed in, or nil, for a page that is open to both.
+func (s *Site) visitor(v *visit) (*accounts.User, error) {
+	caller, err := s.c.Sessions.Authenticate(v.r)
+	if err != nil && !errors.Is(err, audit.ErrUnauthenticated) {
+		return nil, err
+	}
+	if !caller.Actor.SignedIn() {
+		return nil, nil
+	}
+	me, err := s.c.Flows.Accounts.Me(v.r.Context(), caller.Actor)
+	if errors.Is(err, audit.ErrUnauthenticated) { // ended in between
+		return nil, nil
+	}
+	return &me, err
 }
 
 func (s *Site) confirmPage(v *visit) error {

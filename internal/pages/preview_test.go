@@ -1,76 +1,41 @@
 package pages_test
 
 import (
-	"context"
-	"fmt"
 	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/cdproto/page"
-	"github.com/chromedp/chromedp"
-	"github.com/stretchr/testify/require"
-
+	"github.com/aegisrunner/account-settings/internal/browser"
 	"github.com/aegisrunner/account-settings/internal/pages"
 )
 
 const (
-	shotsVariable = "SETTINGS_PAGES_SHOTS" // a folder for screenshots
-	onlyVariable  = "SETTINGS_PAGES_ONLY"  // parts of file names, by comma
-	axeVariable   = "SETTINGS_PAGES_AXE"   // path of axe.min.js
+	picturesVariable = "SETTINGS_SCREENSHOTS" // a folder for pictures of all sample pages
+	onlyVariable     = "SETTINGS_PAGES_ONLY"  // names of samples, by comma
 )
 
-// TestPreview photographs every sample page in each size and theme, to be looked
-// at. It runs when SETTINGS_PAGES_SHOTS names a folder, and also asks axe-core
-// where SETTINGS_PAGES_AXE says where that is.
-func TestPreview(t *testing.T) {
-	dir := os.Getenv(shotsVariable)
-	if dir == "" {
-		t.Skipf("set %s to a folder to get screenshots of every page", shotsVariable)
-	}
-	var axe []byte
-	if file := os.Getenv(axeVariable); file != "" {
-		var err error
-		axe, err = os.ReadFile(file)
-		require.NoError(t, err)
-	}
-	server := preview(t)
-	ctx := browser(t)
-	for _, size := range [][2]int64{{1280, 900}, {768, 1024}, {375, 812}} {
-		for _, theme := range []string{"light", "dark"} {
-			for _, name := range slices.Sorted(maps.Keys(samples(plain))) {
-				for _, language := range []string{"en", "de"} {
-					file := fmt.Sprintf("%s-%s-%d-%s.png", name, language, size[0], theme)
-					if wanted(file) {
-						shoot(ctx, t, server+"/"+name+"?lang="+language, filepath.Join(dir, file), size, theme, axe)
-					}
-				}
-			}
+// samplesAreSound looks at every sample page. With a folder for pictures it does so
+// in every way, in English and in German, which has the longest words.
+func samplesAreSound(t *testing.T, b *browser.Browser, server string) {
+	dir, only := os.Getenv(picturesVariable), os.Getenv(onlyVariable)
+	tab := b.Tab(t, server)
+	for _, name := range slices.Sorted(maps.Keys(samples(plain))) {
+		if only != "" && !slices.Contains(strings.Split(only, ","), name) {
+			continue
 		}
-	}
-}
-
-func wanted(file string) bool {
-	only := os.Getenv(onlyVariable)
-	if only == "" {
-		return !strings.Contains(file, "-de-")
-	}
-	return slices.ContainsFunc(strings.Split(only, ","), func(part string) bool {
-		for word := range strings.SplitSeq(part, "+") {
-			if !strings.Contains(file, word) {
-				return false
-			}
+		tab.Open("/" + name + "?lang=en")
+		if dir == "" {
+			tab.Glance(name)
+			continue
 		}
-		return true
-	})
+		tab.Inspect(name+"-en", dir)
+		tab.Open("/" + name + "?lang=de")
+		tab.Inspect(name+"-de", dir)
+	}
 }
 
 // preview serves every sample page under its name.
@@ -104,52 +69,5 @@ func preview(t *testing.T) string {
 func render(t *testing.T, r *pages.Renderer, w http.ResponseWriter, req *http.Request, p pages.Page) {
 	if err := r.Render(w, req, http.StatusOK, p); err != nil {
 		t.Error(err)
-	}
-}
-
-func browser(t *testing.T) context.Context {
-	t.Helper()
-	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.Flag("hide-scrollbars", true), chromedp.Flag("disable-quic", true),
-		chromedp.UserDataDir(t.TempDir()))
-	ctx, stop := chromedp.NewExecAllocator(t.Context(), options...)
-	t.Cleanup(stop)
-	ctx, stopTab := chromedp.NewContext(ctx)
-	t.Cleanup(stopTab)
-	require.NoError(t, chromedp.Do(ctx))
-	return ctx
-}
-
-// send makes an action of a command of the protocol.
-func send[P, R any](command cdp.Command[P, R], params P) chromedp.Action[chromedp.Void] {
-	return chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
-		_, err := cdp.Call(ctx, target, command, params)
-		return err
-	})
-}
-
-func shoot(ctx context.Context, t *testing.T, url, file string, size [2]int64, theme string, axe []byte) {
-	t.Helper()
-	ctx, stop := context.WithTimeout(ctx, 30*time.Second)
-	defer stop()
-	bypass := axe != nil
-	require.NoError(t, chromedp.Do(ctx,
-		send(emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: size[0], Height: size[1], DeviceScaleFactor: 1, Mobile: size[0] < 500}),
-		send(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
-			{Name: "prefers-color-scheme", Value: theme}, {Name: "prefers-reduced-motion", Value: "reduce"}}}),
-		send(page.SetBypassCSP, page.SetBypassCSPParams{Enabled: bypass}),
-		chromedp.Navigate(url),
-		chromedp.Sleep(120*time.Millisecond),
-	))
-	png, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(file, png, 0o600))
-	if axe == nil {
-		return
-	}
-	found, err := chromedp.Run(ctx, chromedp.Evaluate[string](string(axe)+`;axe.run().then(r => r.violations.map(v => v.id + ": " + v.nodes.map(n => n.target.join(" ") + " " + n.failureSummary).join(" | ")).join("\n"))`, chromedp.EvalAwaitPromise))
-	require.NoError(t, err)
-	if found != "" {
-		t.Errorf("%s %d %s: %s", url, size[0], theme, found)
 	}
 }

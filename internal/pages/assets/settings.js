@@ -45,6 +45,14 @@
     addEventListener("pageshow", () => { delete form.dataset.sent; });
   }
 
+  // What was wrong with a field is over once it is being mended.
+  function mend(input) {
+    input.addEventListener("input", () => {
+      input.removeAttribute("aria-invalid");
+      document.getElementById(input.id + "-error")?.remove();
+    }, { once: true });
+  }
+
   function reveal(box) {
     const button = box.querySelector("button");
     const input = box.querySelector("input");
@@ -283,6 +291,7 @@
     all("form").forEach(once);
     all("select[data-zone]").forEach(zone);
     all("form").forEach(wake);
+    all("[aria-invalid]").forEach(mend);
     all(".reveal").forEach(reveal);
     all(".meter").forEach(meter);
     all("form[data-picture]").forEach(picture);
