@@ -2,6 +2,7 @@ package browser
 
 import (
 	_ "embed"
+	"fmt"
 	"hash/crc32"
 	"os"
 	"path/filepath"
@@ -43,8 +44,9 @@ func (b *Tab) Look(size Size, theme string) {
 		{Name: "prefers-color-scheme", Value: theme},
 		{Name: "prefers-reduced-motion", Value: "reduce"},
 	}})
-	// Two frames: one in which the new look is laid out, and one after it.
-	Eval[bool](b, `new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))`)
+	// Asked until it is so, and not by a callback of the page: a mail in its sandbox
+	// runs none.
+	b.Until(fmt.Sprintf(`matchMedia("(prefers-color-scheme: %s)").matches && matchMedia("(width: %dpx)").matches`, theme, size.Width))
 }
 
 //go:embed testdata/axe/axe.min.js
