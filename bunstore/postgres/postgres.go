@@ -28,8 +28,8 @@ type Config struct {
 	// MaxOpenConns is how many connections there are at most; 0 means 20.
 	MaxOpenConns int
 
-	// MaxIdleConns is how many of them stay open without work; 0 means half of
-	// MaxOpenConns, for 5 minutes at most.
+	// MaxIdleConns is how many of them stay open without work; 0 means as many as
+	// there may be, for 5 minutes at most: opening one costs more than a sign-in.
 	MaxIdleConns int
 
 	// ConnMaxLifetime is after how long a connection is replaced; 0 means 30
@@ -72,7 +72,7 @@ func OpenWith(ctx context.Context, c Config) (*bunstore.DB, error) {
 	}
 	idle := c.MaxIdleConns
 	if idle == 0 {
-		idle = max(1, open/2)
+		idle = open
 	}
 	lifetime := c.ConnMaxLifetime
 	if lifetime == 0 {
