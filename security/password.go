@@ -163,7 +163,7 @@ func (s *Service) ChangePassword(ctx context.Context, actor audit.Actor, in Chan
 	}
 	fresh := newToken(!in.KeepToken)
 	err = s.c.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
-		if err := stillProven(ctx, tx, p); err != nil {
+		if _, err := stillProven(ctx, tx, p); err != nil {
 			return err
 		}
 		version, err := tx.SetPassword(ctx, p.ID, hash, now)
@@ -192,15 +192,15 @@ func (s *Service) ChangePassword(ctx context.Context, actor audit.Actor, in Chan
 // stillProven locks the person and makes sure that the credential still is the
 // one whose password was proven: otherwise a proof of the old password could
 // overwrite one set meanwhile.
-func stillProven(ctx context.Context, tx Tx, proven Person) error {
+func stillProven(ctx context.Context, tx Tx, proven Person) (Person, error) {
 	locked, err := tx.LockPerson(ctx, proven.ID)
 	if err != nil {
-		return err
+		return Person{}, err
 	}
 	if locked.Version != proven.Version {
-		return audit.ErrUnauthenticated
+		return Person{}, audit.ErrUnauthenticated
 	}
-	return nil
+	return locked, nil
 }
 
 // unauthenticatedIfGone says "not signed in" of a person or session that ended

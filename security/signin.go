@@ -79,7 +79,8 @@ func (s *Service) SignIn(ctx context.Context, actor audit.Actor, in SignIn) (Sig
 	}
 	var out SignedIn
 	err = s.c.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
-		if err := stillProven(ctx, tx, p); err != nil {
+		locked, err := stillProven(ctx, tx, p)
+		if err != nil {
 			return err
 		}
 		if stronger != "" {
@@ -87,7 +88,7 @@ func (s *Service) SignIn(ctx context.Context, actor audit.Actor, in SignIn) (Sig
 				return err
 			}
 		}
-		out, err = s.begin(ctx, tx, actor, p, audit.Password, now)
+		out, err = s.begin(ctx, tx, actor, locked, audit.Password, now)
 		return err
 	})
 	if errors.Is(err, audit.ErrUnauthenticated) || errors.Is(err, ErrPersonNotFound) {
@@ -112,8 +113,10 @@ func (s *Service) begin(ctx context.Context, tx Tx, actor audit.Actor, p Person,
 	if err := tx.InsertSession(ctx, session, secret.Hash()); err != nil {
 		return SignedIn{}, err
 	}
-	if _, err := tx.TrimSessions(ctx, p.ID, s.c.MaxSessions); err != nil {
-		return SignedIn{}, err
+	if p.Sessions >= s.c.MaxSessions {
+		if _, err := tx.TrimSessions(ctx, p.ID, s.c.MaxSessions); err != nil {
+			return SignedIn{}, err
+		}
 	}
 	who := actor.As(p.ID, p.Name)
 	who.Session = session.ID
@@ -190,7 +193,7 @@ func (s *Service) Reauthenticate(ctx context.Context, actor audit.Actor, in Reau
 	}
 	fresh := newToken(!in.KeepToken)
 	err = s.c.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
-		if err := stillProven(ctx, tx, p); err != nil {
+		if _, err := stillProven(ctx, tx, p); err != nil {
 			return err
 		}
 		session := Session{ID: actor.Session, User: p.ID, Proofs: actor.Proofs.With(audit.Password, now), Version: p.Version}

@@ -39,6 +39,10 @@ type Person struct {
 	// flows and links carry the version they were made under, and are void under
 	// another.
 	Version int64
+
+	// Sessions is how many sessions are stored, also ended ones that have not
+	// been removed yet. LockPerson alone counts them.
+	Sessions int
 }
 
 // Recipient returns the person as whom a mail goes to.

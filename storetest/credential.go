@@ -21,6 +21,7 @@ func credentialTests() []check {
 		{"Reader/CancelledContextIsNotAnAnswer", securityReadersCancelled},
 		{"LockPerson/NobodyIsErrPersonNotFound", lockNoPerson},
 		{"LockPerson/LosesNoChangeOf16", lockPersonRace},
+		{"LockPerson/CountsTheSessions", lockPersonCounts},
 		{"SetPassword/ReplacesTheHashAndTheVersion", setPassword},
 		{"SetPassword/EmptyRemovesIt", removePassword},
 		{"SetPassword/NobodyIsErrPersonNotFound", setPasswordOfNobody},
@@ -165,6 +166,20 @@ func lockNoPerson(w *world) {
 		return tx.LockPerson(ctx, id.NewUser())
 	})
 	w.refused("LockPerson", err, security.ErrPersonNotFound)
+}
+
+func lockPersonCounts(w *world) {
+	ada, grace := w.person("ada"), w.person("grace")
+	w.signIn(ada.ID, base)
+	w.signIn(ada.ID, base.Add(time.Hour))
+	w.signIn(grace.ID, base)
+	for user, want := range map[id.User]int{ada.ID: 2, grace.ID: 1, w.person("alan").ID: 0} {
+		p, err := securityGet(w, func(ctx context.Context, tx security.Tx) (security.Person, error) { return tx.LockPerson(ctx, user) })
+		w.must(err)
+		if p.Sessions != want {
+			w.Errorf("%d sessions, want %d", p.Sessions, want)
+		}
+	}
 }
 
 // lockPersonRace counts in the hash: without the lock, two who read the same

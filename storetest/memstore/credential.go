@@ -49,7 +49,16 @@ func (r securityReader) findPerson(ctx context.Context, match func(accounts.User
 
 // LockPerson implements [security.Tx]. The transaction holds the lock already.
 func (tx securityTx) LockPerson(ctx context.Context, user id.User) (security.Person, error) {
-	return tx.PersonByID(ctx, user)
+	p, err := tx.PersonByID(ctx, user)
+	if err != nil {
+		return p, err
+	}
+	st, err := tx.scope.view(ctx)
+	if err != nil {
+		return security.Person{}, err
+	}
+	p.Sessions = len(st.sessionsOf(user))
+	return p, nil
 }
 
 // InsertCredential implements [security.Tx].
