@@ -32,6 +32,7 @@ type (
 	entryKind   struct{}
 	mailKind    struct{}
 	changeKind  struct{}
+	factorKind  struct{}
 )
 
 // The nouns.
@@ -48,6 +49,8 @@ type (
 	Mail = ID[mailKind]
 	// EmailChange identifies one request to change an address.
 	EmailChange = ID[changeKind]
+	// Factor identifies an authenticator app or a passkey.
+	Factor = ID[factorKind]
 )
 
 // NewUser returns a new identifier.
@@ -68,6 +71,9 @@ func NewMail() Mail { return Mail(uuid.Must(uuid.NewV7())) }
 // NewEmailChange returns a new identifier.
 func NewEmailChange() EmailChange { return EmailChange(uuid.Must(uuid.NewV7())) }
 
+// NewFactor returns a new identifier.
+func NewFactor() Factor { return Factor(uuid.Must(uuid.NewV7())) }
+
 // ParseUser reads the canonical form; anything else is [ErrMalformed].
 func ParseUser(s string) (User, error) { return parse[userKind](s) }
 
@@ -76,6 +82,9 @@ func ParseOrg(s string) (Org, error) { return parse[orgKind](s) }
 
 // ParseSession reads the canonical form; anything else is [ErrMalformed].
 func ParseSession(s string) (Session, error) { return parse[sessionKind](s) }
+
+// ParseFactor reads the canonical form; anything else is [ErrMalformed].
+func ParseFactor(s string) (Factor, error) { return parse[factorKind](s) }
 
 // ParseEntry reads the canonical form; anything else is [ErrMalformed].
 func ParseEntry(s string) (Entry, error) { return parse[entryKind](s) }

@@ -12,6 +12,30 @@ var (
 	// ErrInvalidCredentials: address or password is wrong, and nothing says which.
 	ErrInvalidCredentials = fault.New(fault.Unauthenticated, "invalid_credentials", "security: wrong address or password")
 
+	// ErrInvalidCode: not the code that was asked for, or one that was used.
+	ErrInvalidCode = fault.New(fault.Unauthenticated, "invalid_code", "security: wrong code")
+
+	// ErrSignInExpired: the half-finished sign-in is over, and has to begin anew.
+	ErrSignInExpired = fault.New(fault.Unauthenticated, "unauthenticated", "security: sign-in has expired")
+
+	// ErrCeremonyGone: the passkey was asked too long ago, or has answered.
+	ErrCeremonyGone = fault.New(fault.Unauthenticated, "invalid_credentials", "security: challenge is gone")
+
+	// ErrFactorNotFound: no such factor, or not this person's.
+	ErrFactorNotFound = fault.New(fault.NotFound, "not_found", "security: factor not found")
+
+	// ErrTOTPEnabled: two-factor is on already.
+	ErrTOTPEnabled = fault.New(fault.Conflict, "totp_enabled", "security: two-factor authentication is on")
+
+	// ErrPasskeyTaken: the authenticator has registered this credential before.
+	ErrPasskeyTaken = fault.New(fault.Conflict, "passkey_taken", "security: passkey is registered already")
+
+	// ErrTooManyPasskeys: the person has as many as one may have.
+	ErrTooManyPasskeys = fault.New(fault.Conflict, "too_many_passkeys", "security: too many passkeys")
+
+	// ErrLastFactor: without it the person could not sign in any more.
+	ErrLastFactor = fault.New(fault.Conflict, "last_factor", "security: the last way to sign in")
+
 	// ErrSessionNotFound: no such session, or not this person's.
 	ErrSessionNotFound = fault.New(fault.NotFound, "not_found", "security: session not found")
 

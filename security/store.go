@@ -35,6 +35,9 @@ type Person struct {
 	PasswordHash      PasswordHash // "": has none
 	PasswordChangedAt time.Time    // zero: has none
 
+	TwoFactor bool // an authenticator app is confirmed: two-factor is on
+	Passkeys  int  // how many
+
 	// Version changes with every change of a credential. Sessions, half-finished
 	// flows and links carry the version they were made under, and are void under
 	// another.
