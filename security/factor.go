@@ -15,6 +15,7 @@ type TOTP struct {
 	ID          id.Factor
 	User        id.User
 	Sealed      []byte    // the secret, sealed for this row
+	Key         string    // name of the key it is sealed under
 	CreatedAt   time.Time // when the secret was made
 	ConfirmedAt time.Time // zero: waits to be confirmed
 	LastStep    int64     // the last time step that was accepted; no earlier one is any more
@@ -97,6 +98,10 @@ type Seen struct {
 	Any     bool // there were some
 	Device  bool // some from this device
 	Country bool // some from this country
+
+	// LastSeenAt is when NoteSeen noted this device in this country last; zero:
+	// never.
+	LastSeenAt time.Time
 }
 
 // FactorReader is the part of [Reader] about second factors.
@@ -104,6 +109,9 @@ type FactorReader interface {
 	// TOTP returns a person's authenticator app, confirmed or not, else
 	// ErrFactorNotFound.
 	TOTP(ctx context.Context, user id.User) (TOTP, error)
+
+	// TOTPKeys returns the names of all keys that secrets are sealed under.
+	TOTPKeys(ctx context.Context) ([]string, error)
 
 	// BackupCodes returns how many unspent ones a person has.
 	BackupCodes(ctx context.Context, user id.User) (int, error)
@@ -150,8 +158,8 @@ type FactorTx interface {
 	FailTOTP(ctx context.Context, user id.User, limit int, until time.Time) (int, error)
 
 	// ResealTOTP replaces the sealed secret if it still is old, and reports
-	// whether it did.
-	ResealTOTP(ctx context.Context, user id.User, totp id.Factor, old, sealed []byte) (bool, error)
+	// whether it did. key is the name of the key it is sealed under now.
+	ResealTOTP(ctx context.Context, user id.User, totp id.Factor, old, sealed []byte, key string) (bool, error)
 
 	// DeleteTOTP removes a person's app, confirmed or not. ErrFactorNotFound if
 	// there is none.

@@ -6,6 +6,7 @@ CREATE TABLE settings_totp (
     user_id         uuid PRIMARY KEY REFERENCES settings_users (id) ON DELETE CASCADE,
     id              uuid NOT NULL UNIQUE,
     sealed          bytea NOT NULL CHECK (octet_length(sealed) BETWEEN 1 AND 512),
+    sealed_key      text NOT NULL CHECK (char_length(sealed_key) BETWEEN 1 AND 64),
     created_at      timestamptz NOT NULL,
     confirmed_at    timestamptz,
     last_step       bigint NOT NULL,
@@ -13,6 +14,7 @@ CREATE TABLE settings_totp (
     failures        integer NOT NULL CHECK (failures >= 0),
     suspended_until timestamptz
 );
+CREATE INDEX settings_totp_key ON settings_totp (sealed_key);
 CREATE INDEX settings_totp_unconfirmed ON settings_totp (created_at) WHERE confirmed_at IS NULL;
 
 CREATE TABLE settings_backup_codes (

@@ -6,6 +6,7 @@ CREATE TABLE settings_totp (
     user_id         TEXT PRIMARY KEY REFERENCES settings_users (id) ON DELETE CASCADE,
     id              TEXT NOT NULL UNIQUE CHECK (length(id) = 36),
     sealed          BLOB NOT NULL CHECK (length(sealed) BETWEEN 1 AND 512),
+    sealed_key      TEXT NOT NULL CHECK (length(sealed_key) BETWEEN 1 AND 64),
     created_at      TEXT NOT NULL,
     confirmed_at    TEXT,
     last_step       INTEGER NOT NULL,
@@ -13,6 +14,7 @@ CREATE TABLE settings_totp (
     failures        INTEGER NOT NULL CHECK (failures >= 0),
     suspended_until TEXT
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX settings_totp_key ON settings_totp (sealed_key);
 CREATE INDEX settings_totp_unconfirmed ON settings_totp (created_at) WHERE confirmed_at IS NULL;
 
 CREATE TABLE settings_backup_codes (
