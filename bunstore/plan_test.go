@@ -36,7 +36,7 @@ const crowd = `
 		now() + interval '90 days'
 	FROM generate_series(1, 6000) AS i;
 	INSERT INTO settings_resets
-	SELECT sha256(('r' || i)::bytea), md5('u' || i)::uuid, 1, now(), now() + interval '1 hour', NULL FROM generate_series(1, 2000) AS i;
+	SELECT sha256(('k' || i)::bytea), sha256(('r' || i)::bytea), md5('u' || i)::uuid, 1, now(), now() + interval '1 hour', NULL FROM generate_series(1, 2000) AS i;
 	INSERT INTO settings_sign_ups
 	SELECT sha256(('r' || i)::bytea), i || '@example.com', i || '@example.com', now(), now() + interval '1 day', NULL FROM generate_series(1, 2000) AS i;
 	INSERT INTO settings_email_changes

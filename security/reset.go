@@ -45,16 +45,16 @@ func (s *Service) ForgotPassword(ctx context.Context, actor audit.Actor, email s
 		} else if err != nil {
 			return err
 		}
-		return s.startReset(ctx, tx, actor, p, now)
+		return s.startReset(ctx, tx, actor, account, p, now)
 	})
 }
 
 // startReset stores and mails a link. For nobody it does the same work, and the
 // letter is one that nobody gets.
-func (s *Service) startReset(ctx context.Context, tx Tx, actor audit.Actor, p Person, now time.Time) error {
+func (s *Service) startReset(ctx context.Context, tx Tx, actor audit.Actor, account Hash, p Person, now time.Time) error {
 	secret := token.New()
 	r := Reset{
-		Hash: secret.Hash(), User: p.ID, Version: p.Version,
+		Address: account, Hash: secret.Hash(), User: p.ID, Version: p.Version,
 		CreatedAt: now, ExpiresAt: now.Add(s.c.ResetLifetime),
 	}
 	if err := tx.InsertReset(ctx, r); err != nil {
@@ -161,6 +161,10 @@ func (s *Service) Recover(ctx context.Context, actor audit.Actor, user id.User) 
 		if err != nil {
 			return err
 		}
-		return s.startReset(ctx, tx, actor, p, now)
+		addr, err := address.Parse(p.Email)
+		if err != nil {
+			return err
+		}
+		return s.startReset(ctx, tx, actor, s.accountKey(addr.Key), p, now)
 	})
 }

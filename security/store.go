@@ -81,6 +81,7 @@ type Login struct {
 
 // Reset is a mailed link to set a new password.
 type Reset struct {
+	Address   Hash // keyed hash of the canonical address it was asked for; never zero
 	Hash      Hash
 	User      id.User // zero for an address without an account
 	Version   int64   // of the credential it was made under
@@ -180,12 +181,14 @@ type Tx interface {
 	// the others.
 	TrimSessions(ctx context.Context, user id.User, keep int) (int, error)
 
-	// InsertReset stores a link; the person's earlier ones are void from then on.
+	// InsertReset stores a link; the former one of the same Address is void from
+	// then on, whoever it was for. For nobody (a zero User) it does the same work
+	// and waits for the same locks as for somebody.
 	InsertReset(ctx context.Context, r Reset) error
 
 	// SpendReset uses up a link that is unspent, unexpired at now, the newest of
-	// its person, and made under the present Version. Of concurrent callers one
-	// succeeds; all others get ErrLinkGone.
+	// its Address, and made under the present Version of its User. Of concurrent
+	// callers one succeeds; all others get ErrLinkGone.
 	SpendReset(ctx context.Context, hash Hash, now time.Time) (Reset, error)
 
 	// BumpFailures counts a failure under key, which is a keyed hash, and

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/aegisrunner/account-settings/accounts"
 	"github.com/aegisrunner/account-settings/id"
 	"github.com/aegisrunner/account-settings/security"
 )
@@ -13,11 +14,13 @@ import (
 func resetTests() []check {
 	return []check{
 		{"InsertReset/EveryFieldIsReadAsWritten", resetRoundTrip},
-		{"InsertReset/VoidsEarlierOnesOfThePerson", resetNewest},
+		{"InsertReset/VoidsTheFormerOneOfTheAddress", resetNewest},
+		{"InsertReset/VoidsTheFormerOneOfSomebodyElse", resetOtherOwner},
 		{"InsertReset/VoidsForGood", resetVoidForGood},
 		{"InsertReset/RolledBackVoidsNothing", resetRolledBack},
 		{"InsertReset/OneOf16IsTheNewest", resetNewestRace},
 		{"InsertReset/ForNobodyOpensNothing", resetForNobody},
+		{"InsertReset/ForNobodyVoidsTheFormerOne", resetThenNobody},
 		{"ResetByHash/DoesNotSpend", resetByHash},
 		{"SpendReset/WorksOnce", spendResetOnce},
 		{"SpendReset/UnknownIsErrLinkGone", spendResetUnknown},
@@ -25,6 +28,7 @@ func resetTests() []check {
 		{"SpendReset/GoneWithAPasswordChange", spendResetAfter(func(w *world, user id.User) { w.setPassword(user, "another", base) })},
 		{"SpendReset/GoneWithABumpedVersion", spendResetAfter(func(w *world, user id.User) { w.bump(user, id.Session{}) })},
 		{"SpendReset/GoneUnderAnotherVersion", spendResetVersion},
+		{"SpendReset/GoneWithTheAddress", spendResetFormerAddress},
 		{"SpendReset/SurvivesAnUpgradedHash", spendResetUpgraded},
 		{"SpendReset/UnspentIfRolledBack", spendResetRolledBack},
 		{"SpendReset/OneWinnerOf16", spendResetRace},
@@ -32,9 +36,13 @@ func resetTests() []check {
 	}
 }
 
-// newReset returns a link for an hour from at.
+// newReset returns a link for an hour from at, asked for the one address that the
+// person has. Nobody has one, too.
 func newReset(user id.User, name string, at time.Time) security.Reset {
-	return security.Reset{Hash: hashOf(name), User: user, Version: 1, CreatedAt: at, ExpiresAt: at.Add(time.Hour)}
+	return security.Reset{
+		Address: hashOf("address of " + user.String()), Hash: hashOf(name), User: user, Version: 1,
+		CreatedAt: at, ExpiresAt: at.Add(time.Hour),
+	}
 }
 
 func (w *world) askToReset(r security.Reset) security.Reset {
@@ -87,6 +95,20 @@ func resetNewest(w *world) {
 	w.resetWorks(third, base.Add(time.Minute))
 	w.resetGone("the first link, once the newest is spent", first.Hash, base.Add(time.Minute))
 	w.resetWorks(others, base)
+}
+
+// resetOtherOwner: an address that went over to somebody else takes its link along.
+func resetOtherOwner(w *world) {
+	ada, grace := w.person("ada"), w.person("grace")
+	former := w.askToReset(newReset(ada.ID, "former", base))
+	r := newReset(grace.ID, "link", base)
+	r.Address = former.Address
+	w.askToReset(r)
+	w.resetGone("a link for the former owner of the address", former.Hash, base)
+	w.resetWorks(r, base)
+	back := w.askToReset(newReset(ada.ID, "back", base))
+	w.resetGone("a spent link of the address", r.Hash, base)
+	w.resetWorks(back, base)
 }
 
 // resetVoidForGood lets the newest link expire and be removed before an earlier
@@ -150,6 +172,19 @@ func resetForNobody(w *world) {
 	w.resetWorks(real, base)
 }
 
+// resetThenNobody: what is asked for an address counts, and not who has it.
+func resetThenNobody(w *world) {
+	ada, grace := w.person("ada"), w.person("grace")
+	r, others := w.askToReset(newReset(ada.ID, "link", base)), w.askToReset(newReset(grace.ID, "others", base))
+	nobodys := newReset(id.User{}, "nobody", base)
+	nobodys.Address, nobodys.Version = r.Address, 0
+	w.askToReset(nobodys)
+	w.resetGone("a link for somebody, after one for nobody", r.Hash, base)
+	w.resetGone("a link for nobody", nobodys.Hash, base)
+	w.resetWorks(w.askToReset(newReset(ada.ID, "again", base)), base)
+	w.resetWorks(others, base)
+}
+
 func resetByHash(w *world) {
 	ada := w.person("ada")
 	r := w.askToReset(newReset(ada.ID, "link", base))
@@ -207,6 +242,23 @@ func spendResetVersion(w *world) {
 		w.askToReset(r)
 		w.resetGone("a link of another Version", r.Hash, base)
 	}
+}
+
+// spendResetFormerAddress: a link that was asked for a former address is void by
+// its Version, which changes with the address, although that address has no newer one.
+func spendResetFormerAddress(w *world) {
+	ada := w.person("ada")
+	former := w.askToReset(newReset(ada.ID, "former", base))
+	w.accounts(func(ctx context.Context, tx accounts.Tx) error {
+		return tx.ChangeEmail(ctx, ada.ID, "new@example.com", "new@example.com", base, time.Time{})
+	})
+	version := w.bump(ada.ID, id.Session{})
+	w.resetGone("a link for a former address", former.Hash, base)
+	r := newReset(ada.ID, "link", base)
+	r.Address, r.Version = hashOf("new@example.com"), version
+	w.askToReset(r)
+	w.resetGone("a link for a former address, after one for the present", former.Hash, base)
+	w.resetWorks(r, base)
 }
 
 func spendResetUpgraded(w *world) {

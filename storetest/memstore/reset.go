@@ -38,7 +38,7 @@ func (tx securityTx) InsertReset(ctx context.Context, r security.Reset) error {
 		return errDuplicate
 	}
 	for hash, other := range st.resets {
-		if other.User == r.User {
+		if other.Address == r.Address {
 			other.void = true
 			st.resets[hash] = other
 		}

@@ -110,15 +110,18 @@ CREATE INDEX settings_sessions_user ON settings_sessions (user_id, signed_in_at,
 CREATE INDEX settings_sessions_expires ON settings_sessions (expires_at);
 CREATE INDEX settings_sessions_idle ON settings_sessions (last_used_at);
 
--- One row for each person: a new link takes the place of the former one. An
--- address without an account has no user_id.
+-- One row for each address, under its keyed hash: a new link takes the place of
+-- the former one, and whoever asks for the same address waits for the same row,
+-- whether or not it has an account. user_id is NULL if not. It is no foreign key,
+-- because checking one would lock the person's row, and nobody has none.
 CREATE TABLE settings_resets (
-    token_hash BLOB    PRIMARY KEY CHECK (length(token_hash) = 32),
-    user_id    TEXT    UNIQUE REFERENCES settings_users (id) ON DELETE CASCADE,
-    version    INTEGER NOT NULL,
-    created_at TEXT    NOT NULL,
-    expires_at TEXT    NOT NULL,
-    spent_at   TEXT
+    address_key BLOB    PRIMARY KEY CHECK (length(address_key) = 32),
+    token_hash  BLOB    NOT NULL UNIQUE CHECK (length(token_hash) = 32),
+    user_id     TEXT,
+    version     INTEGER NOT NULL,
+    created_at  TEXT    NOT NULL,
+    expires_at  TEXT    NOT NULL,
+    spent_at    TEXT
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX settings_resets_expires ON settings_resets (expires_at);
 CREATE INDEX settings_resets_spent ON settings_resets (spent_at) WHERE spent_at IS NOT NULL;
