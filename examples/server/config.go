@@ -41,7 +41,7 @@ func parse(args []string, getenv func(string) string, out io.Writer) (*config, e
 	text(&c.geoip, "geoip", "GEOIP_DB", "", "mmdb `file`; has no effect before sessions show places")
 	text(&proxies, "trusted-proxies", "TRUSTED_PROXIES", "", "`CIDRs` whose forwarded headers count, with commas between")
 	text(&c.plan, "plan", "PLAN", "business", "the `plan` of new organizations; has no effect before there are any")
-	f.BoolVar(&c.demo, "demo", true, "put demo data into a new data folder")
+	f.BoolVar(&c.demo, "demo", true, "put demo data into an empty database")
 	f.BoolVar(&c.dev, "dev", false, "development mailbox; on by default on loopback without SMTP")
 	f.BoolVar(&c.devClock, "dev-clock", false, `accept POST /dev/clock {"offset":"720h"}`)
 	switch err := f.Parse(args); {

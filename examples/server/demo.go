@@ -10,11 +10,10 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
-	"path/filepath"
 	"regexp"
 	"time"
 
+	"github.com/aegisrunner/account-settings/accounts"
 	"github.com/aegisrunner/account-settings/mail"
 )
 
@@ -35,15 +34,20 @@ var demoDevices = []device{
 	{"Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.6 Mobile/15E148 Safari/604.1", "198.51.100.7", 2 * time.Hour},
 }
 
-// seed puts a person with a few sign-ins into a new data folder, by the product's
-// own API, at the times at which they would have happened.
-func (s *server) seed(ctx context.Context) error {
-	mark := filepath.Join(s.c.data, "demo.json")
-	if _, err := os.Stat(mark); err == nil {
-		s.seeded = s.c.demo
+// findDemo looks whether a database that is in use holds the demo person.
+func (s *server) findDemo(ctx context.Context) error {
+	_, err := s.store.Accounts().UserByEmail(ctx, demoEmail)
+	if errors.Is(err, accounts.ErrUserNotFound) {
 		return nil
 	}
-	if !s.c.demo || !s.fresh || s.mailbox == nil {
+	s.seeded = s.c.demo && err == nil
+	return err
+}
+
+// seed puts a person with a few sign-ins into an empty database, by the product's
+// own API, at the times at which they would have happened.
+func (s *server) seed(ctx context.Context) error {
+	if !s.c.demo || s.mailbox == nil {
 		return nil
 	}
 	defer s.clock.shift(0)
@@ -75,11 +79,8 @@ func (s *server) seed(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := s.mailbox.clear(); err != nil {
-		return err
-	}
 	s.seeded = true
-	return os.WriteFile(mark, []byte(`{"email":"`+demoEmail+`"}`+"\n"), 0o600)
+	return s.mailbox.drop(demoEmail)
 }
 
 // demoCall makes a request as a device would.

@@ -116,15 +116,23 @@ func (m *mailbox) newest(to string) mail.Message {
 	return mail.Message{}
 }
 
-func (m *mailbox) clear() error {
+func (m *mailbox) clear() error { return m.drop("") }
+
+// drop removes the mails to an address; "": all.
+func (m *mailbox) drop(to string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	var kept []item
 	for _, it := range m.items {
+		if to != "" && !strings.EqualFold(it.To, to) {
+			kept = append(kept, it)
+			continue
+		}
 		if err := os.Remove(m.file(it.ID)); err != nil && !os.IsNotExist(err) {
 			return err
 		}
 	}
-	m.items = nil
+	m.items = kept
 	return nil
 }
 

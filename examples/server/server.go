@@ -30,8 +30,7 @@ type server struct {
 	clock   *clock
 	mailbox *mailbox // nil: mail goes out
 	public  *url.URL
-	fresh   bool // the data folder is new
-	seeded  bool // it holds the demo
+	seeded  bool // the database holds the demo
 }
 
 func open(ctx context.Context, c *config, log *slog.Logger) (*server, error) {
@@ -43,10 +42,6 @@ func open(ctx context.Context, c *config, log *slog.Logger) (*server, error) {
 	if err := os.MkdirAll(c.data, 0o700); err != nil { //nolint:gosec // the operator says where
 		return nil, fmt.Errorf("data folder: %w", err)
 	}
-	keys, err := s.keys()
-	if err != nil {
-		return nil, err
-	}
 	mailer, err := s.mailer()
 	if err != nil {
 		return nil, err
@@ -54,24 +49,42 @@ func open(ctx context.Context, c *config, log *slog.Logger) (*server, error) {
 	if s.store, err = s.database(ctx); err != nil {
 		return nil, err
 	}
+	if err := s.start(ctx, mailer); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// start wires the product on the open database, and fills one that is empty.
+func (s *server) start(ctx context.Context, mailer mail.Mailer) error {
+	used, err := s.used(ctx)
+	if err != nil {
+		return err
+	}
+	keys, err := s.keys(used)
+	if err != nil {
+		return err
+	}
 	mailboxURL := ""
 	if s.mailbox != nil {
 		mailboxURL = "/dev/mailbox"
 	}
 	s.app, err = settings.New(settings.Config{
-		Product: "Aegis", PublicURL: c.publicURL, Store: s.store, Keys: keys, Mailer: mailer,
-		From: "Aegis <hello@" + mailDomain(s.public) + ">", TrustedProxies: c.trusted,
-		MailboxURL: mailboxURL, Now: s.clock.Now, InsecureSkipClockCheck: c.devClock, Log: log,
+		Product: "Aegis", PublicURL: s.c.publicURL, Store: s.store, Keys: keys, Mailer: mailer,
+		From: "Aegis <hello@" + mailDomain(s.public) + ">", TrustedProxies: s.c.trusted,
+		MailboxURL: mailboxURL, Now: s.clock.Now, InsecureSkipClockCheck: s.c.devClock, Log: s.log,
 	})
 	if err != nil {
-		s.close()
-		return nil, err
+		return err
+	}
+	if used {
+		return s.findDemo(ctx)
 	}
 	if err := s.seed(ctx); err != nil {
-		s.close()
-		return nil, fmt.Errorf("demo data: %w", err)
+		return fmt.Errorf("demo data: %w", err)
 	}
-	return s, nil
+	return nil
 }
 
 func (s *server) close() {
@@ -80,21 +93,34 @@ func (s *server) close() {
 	}
 }
 
-// keys makes the key file of a new data folder. Where there is a database and no
-// keys, a new file would open nothing that is sealed there: that is an error.
-func (s *server) keys() (settings.Keys, error) {
+// used reports whether the database holds anything: what is there was sealed, or
+// named by a hash, under a key file that exists already. The folder does not
+// tell: a database elsewhere outlives it, and may have begun with another.
+func (s *server) used(ctx context.Context) (bool, error) {
+	var used bool
+	err := s.store.Conn(ctx).QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM settings_users)
+		OR EXISTS (SELECT 1 FROM settings_outbox) OR EXISTS (SELECT 1 FROM settings_audit_entries)`).Scan(&used)
+	if err != nil {
+		return false, fmt.Errorf("database: %w", err)
+	}
+	return used, nil
+}
+
+// keys loads the key file, or makes it for a database that holds nothing yet. For
+// one that does, a new file would open nothing of what is sealed there: that is
+// an error.
+func (s *server) keys(used bool) (settings.Keys, error) {
 	path := filepath.Join(s.c.data, "keys.json")
 	_, err := os.Stat(path)
-	if err == nil {
+	switch {
+	case err == nil:
 		return settings.LoadKeys(path)
-	}
-	if !errors.Is(err, fs.ErrNotExist) {
+	case !errors.Is(err, fs.ErrNotExist):
 		return settings.Keys{}, err
+	case used:
+		return settings.Keys{}, fmt.Errorf("keys are missing: there is no %s, and the database already holds data sealed under them; "+
+			"bring the file back, or choose an empty database", path)
 	}
-	if _, err := os.Stat(s.databaseFile()); err == nil && s.c.db == "" {
-		return settings.Keys{}, fmt.Errorf("%s is missing, and %s was sealed with it: bring the file back, or choose a new folder with -data", path, s.databaseFile())
-	}
-	s.fresh = true
 	return settings.CreateKeys(path)
 }
 

@@ -101,8 +101,45 @@ func TestRestartKeepsEverything(t *testing.T) {
 	require.NoError(t, os.Remove(filepath.Join(data, "keys.json")))
 	out, err := exec.CommandContext(t.Context(), serverBinary(t), "-addr", "127.0.0.1:0", "-data", data).CombinedOutput()
 	require.Error(t, err)
-	require.Contains(t, string(out), "keys.json is missing")
+	requireKeysMissing(t, out)
 	require.NoFileExists(t, filepath.Join(data, "keys.json"))
+}
+
+func requireKeysMissing(t *testing.T, out []byte) {
+	t.Helper()
+	for _, part := range []string{"keys are missing", "keys.json", "already holds data sealed under them"} {
+		require.Contains(t, string(out), part)
+	}
+	require.Equal(t, 1, strings.Count(strings.TrimSpace(string(out)), "\n")+1, "one line: %s", out)
+}
+
+// Whether there is a need for keys, and room for the demo, the database decides:
+// its folder may be another one tomorrow.
+func TestDatabaseDecides(t *testing.T) {
+	dsn := dbtest.EmptyPostgresDSN(t)
+	bin, first, fresh := serverBinary(t), t.TempDir(), t.TempDir()
+	// Mail that waits is sealed, though nobody has an account yet.
+	p := startProcess(t, bin, "-db", dsn, "-data", first, "-demo=false")
+	p.call(t, http.MethodPost, "/api/v1/auth/sign-up", `{"email":"new@example.com"}`)
+	require.NoError(t, p.stop())
+	out, err := exec.CommandContext(t.Context(), bin, "-addr", "127.0.0.1:0", "-db", dsn, "-data", fresh).CombinedOutput()
+	var exit *exec.ExitError
+	require.ErrorAs(t, err, &exit)
+	require.Equal(t, 1, exit.ExitCode())
+	requireKeysMissing(t, out)
+	require.NotContains(t, string(out), dsn, "the address may hold a password")
+	require.NoFileExists(t, filepath.Join(fresh, "keys.json"))
+
+	// With its keys it starts, and is left as it is: it was not empty.
+	p = startProcess(t, bin, "-db", dsn, "-data", first)
+	require.NotContains(t, p.out.String(), demoEmail)
+	require.NoError(t, p.stop())
+
+	// The same folder on an empty database: the demo, and no letter of others lost.
+	p = startProcess(t, bin, "-db", dbtest.EmptyPostgresDSN(t), "-data", first)
+	require.Contains(t, p.out.String(), demoEmail)
+	p.signInByToken(t)
+	p.mailTo(t, "new@example.com", "account.sign_up")
 }
 
 func TestMistakesAreOneClearLine(t *testing.T) {
@@ -162,6 +199,7 @@ func TestTwoServers(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(second, "keys.json"), keys, 0o600))
 	b := startProcess(t, bin, "-db", dsn, "-data", second)
+	require.Contains(t, b.out.String(), demoEmail, "the demo is in the database")
 	token := "Authorization: Bearer " + a.signInByToken(t)
 	for _, p := range []*process{a, b} {
 		status, body := p.call(t, http.MethodGet, "/api/v1/account", "", token)
