@@ -1,6 +1,8 @@
 package settings_test
 
 import (
+	"fmt"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -47,4 +49,32 @@ func TestPasswordUpgrade(t *testing.T) {
 		require.False(t, strings.Contains(after.PasswordHash.String(), "argon2"), "it does not print itself")
 		strong.SignIn("ada@example.com")
 	})
+}
+
+// AUTH-01: with former parameters told, an attempt at an unknown address costs
+// what one at somebody's costs whose hash is of the former or of the present
+// ones, and always the same. The cost is read from the memory that hashing fills.
+func TestUnknownAddressesFollowFormerHashes(t *testing.T) {
+	const former, present = 8 * 1024, 32 * 1024 // KiB
+	app := settingstest.Start(t, settings.Config{Limiter: wide{}, Hashing: security.Hashing{
+		MemoryKiB: present, Passes: 1, Former: []security.HashParams{{MemoryKiB: former, Passes: 1, Parallelism: 1}},
+	}})
+	cost := func(email string) uint64 {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		refused(t, app.Client(), post, "/auth/sign-in", credentials(email, "wrong horse 42"), 401, "invalid_credentials")
+		runtime.ReadMemStats(&after)
+		return (after.TotalAlloc - before.TotalAlloc) >> 23 << 13 // in whole steps of 8 MiB, as KiB
+	}
+	seen := map[uint64]int{}
+	for i := range 24 {
+		email := fmt.Sprintf("nobody%d@example.com", i)
+		first := cost(email)
+		require.Equal(t, first, cost(email), email)
+		require.Equal(t, first, cost(strings.ToUpper(email)), "of every spelling")
+		seen[first]++
+	}
+	require.Len(t, seen, 2)
+	require.Positive(t, seen[former])
+	require.Positive(t, seen[present])
 }

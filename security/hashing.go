@@ -1,8 +1,10 @@
 package security
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -22,16 +24,33 @@ type Hashing struct {
 	Passes      uint32 // zero: 2
 	Parallelism uint8  // zero: 1
 
+	// Former are the parameters that were used before, in any order, for as long
+	// as hashes of them may be stored: a weaker one is replaced when its owner
+	// signs in. Verifying takes the time of the hash's own parameters, so an
+	// attempt at an address without an account takes that of the present ones or
+	// of one of these, always of the same for one address. Without Former, raising
+	// the parameters tells who has an account and has not signed in since. Each is
+	// bounded like the present ones.
+	Former []HashParams
+
 	// Slots is how many passwords are hashed at once. Zero: as many as there
 	// are cores, but no more than fit into MemoryBudgetMiB.
 	Slots int
 
-	// MemoryBudgetMiB bounds Slots by memory. Zero: 256.
+	// MemoryBudgetMiB bounds Slots by memory, of the most expensive parameters.
+	// Zero: 256.
 	MemoryBudgetMiB int
 
 	// Queue is how many callers may wait for a slot; one more gets
 	// ErrOverloaded. Zero: 32 for each slot, and at least 64.
 	Queue int
+}
+
+// HashParams are the parameters of argon2id (RFC 9106, section 3.1).
+type HashParams struct {
+	MemoryKiB   uint32 // at least 8 × Parallelism; at most 1 GiB
+	Passes      uint32 // 1 to 64
+	Parallelism uint8  // at least 1
 }
 
 // A stored hash that asks for more is refused.
@@ -40,12 +59,17 @@ const (
 	maxHashPasses    = 64
 )
 
+func (p HashParams) valid() bool {
+	return p.Parallelism >= 1 && p.MemoryKiB >= 8*uint32(p.Parallelism) && p.MemoryKiB <= maxHashMemoryKiB &&
+		p.Passes >= 1 && p.Passes <= maxHashPasses
+}
+
 type hasher struct {
 	params   argon2id.Params
 	slots    chan struct{}
 	inside   atomic.Int64 // callers that hash or wait
 	capacity int64
-	dummy    string // verifies nothing, and costs what a real one costs
+	dummies  []dummy // of the present parameters and of former ones
 }
 
 func newHasher(h Hashing) (*hasher, error) {
@@ -53,13 +77,20 @@ func newHasher(h Hashing) (*hasher, error) {
 	defaultTo(&h.Passes, 2)
 	defaultTo(&h.Parallelism, 1)
 	defaultTo(&h.MemoryBudgetMiB, 256)
+	present := HashParams{h.MemoryKiB, h.Passes, h.Parallelism}
+	largest, valid := h.MemoryKiB, present.valid()
+	dummies := []dummy{newDummy(present)}
+	for _, p := range h.Former {
+		largest, valid = max(largest, p.MemoryKiB), valid && p.valid()
+		dummies = append(dummies, newDummy(p))
+	}
 	if h.Slots == 0 {
-		h.Slots = max(1, min(runtime.GOMAXPROCS(0), h.MemoryBudgetMiB*1024/int(h.MemoryKiB)))
+		h.Slots = max(1, min(runtime.GOMAXPROCS(0), h.MemoryBudgetMiB*1024/int(largest)))
 	}
 	if h.Queue == 0 {
 		h.Queue = max(64, 32*h.Slots)
 	}
-	if h.Slots < 0 || h.Queue < 0 || h.MemoryKiB < 8*uint32(h.Parallelism) || h.MemoryKiB > maxHashMemoryKiB || h.Passes > maxHashPasses {
+	if h.Slots < 0 || h.Queue < 0 || !valid {
 		return nil, errors.New("security: Config.Hashing is out of range")
 	}
 	return &hasher{
@@ -68,18 +99,38 @@ func newHasher(h Hashing) (*hasher, error) {
 		},
 		slots:    make(chan struct{}, h.Slots),
 		capacity: int64(h.Slots + h.Queue),
-		dummy:    dummyHash(h),
+		dummies:  dummies,
 	}, nil
 }
 
-// dummyHash returns a hash in PHC form that no password has. It is put together
-// from random bytes and costs nothing to make.
-func dummyHash(h Hashing) string {
+// dummy is a hash in PHC form that no password has, and that costs what a real
+// one of the same parameters costs.
+type dummy struct{ params, hash string }
+
+// newDummy puts a dummy together from random bytes. It costs nothing to make.
+func newDummy(p HashParams) dummy {
 	var b [48]byte
 	_, _ = rand.Read(b[:])
 	enc := base64.RawStdEncoding
-	return fmt.Sprintf("$argon2id$v=19$m=%d,t=%d,p=%d$%s$%s",
-		h.MemoryKiB, h.Passes, h.Parallelism, enc.EncodeToString(b[:16]), enc.EncodeToString(b[16:]))
+	params := fmt.Sprintf("$argon2id$v=19$m=%d,t=%d,p=%d", p.MemoryKiB, p.Passes, p.Parallelism)
+	return dummy{params, params + "$" + enc.EncodeToString(b[:16]) + "$" + enc.EncodeToString(b[16:])}
+}
+
+// dummyOf returns the hash that stands for an address, which is given as a keyed
+// hash: without the key nobody can tell which it is. Each address ranks all
+// parameters and takes the first (rendezvous hashing). So when others become the
+// present ones, an address either keeps its own or goes over to those, as that of
+// a person does who signs in; none ever goes back to older ones.
+func (h *hasher) dummyOf(address Hash) string {
+	var first string
+	var rank [sha256.Size]byte
+	for _, d := range h.dummies {
+		r := sha256.Sum256(append(address[:], d.params...))
+		if first == "" || bytes.Compare(r[:], rank[:]) > 0 {
+			first, rank = d.hash, r
+		}
+	}
+	return first
 }
 
 // enter takes a place among those who hash or wait, and refuses at once when
@@ -118,11 +169,11 @@ func (h *hasher) hash(ctx context.Context, password string) (hash PasswordHash, 
 
 // verify reports whether a normalised password has the hash, and whether the
 // hash is weaker than what is configured. An empty hash is compared with the
-// dummy: it takes as long, and never matches.
-func (h *hasher) verify(ctx context.Context, password string, hash PasswordHash) (match, weak bool, err error) {
-	stored := string(hash)
-	if stored == "" {
-		stored = h.dummy
+// dummy of the address: it takes as long as a stored one, and never matches.
+func (h *hasher) verify(ctx context.Context, password string, hash PasswordHash, address Hash) (match, weak bool, err error) {
+	stored := h.dummyOf(address)
+	if hash != "" {
+		stored = string(hash)
 	}
 	params, salt, key, err := argon2id.DecodeHash(stored)
 	if err != nil {

@@ -59,7 +59,7 @@ func (s *Service) SignIn(ctx context.Context, actor audit.Actor, in SignIn) (Sig
 	if err != nil && !errors.Is(err, ErrPersonNotFound) {
 		return SignedIn{}, err
 	}
-	match, weak, err := s.hasher.verify(ctx, normal, p.PasswordHash)
+	match, weak, err := s.hasher.verify(ctx, normal, p.PasswordHash, s.dummyKey(addr.Key))
 	if err != nil {
 		return SignedIn{}, err
 	}
@@ -225,7 +225,7 @@ func (s *Service) prove(ctx context.Context, actor audit.Actor, p Person, passwo
 	if err != nil {
 		return false, err
 	}
-	match, _, err := s.hasher.verify(ctx, normal, p.PasswordHash)
+	match, _, err := s.hasher.verify(ctx, normal, p.PasswordHash, s.dummyKey(addr.Key))
 	if err != nil {
 		return false, err
 	}
@@ -239,6 +239,10 @@ func (s *Service) prove(ctx context.Context, actor audit.Actor, p Person, passwo
 // accountKey is under what attempts at an address are counted, whether or not it
 // has an account.
 func (s *Service) accountKey(key string) Hash { return s.c.MAC("security.attempts", []byte(key)) }
+
+// dummyKey is by what an address without a password gets its dummy hash. It is
+// never stored, unlike accountKey.
+func (s *Service) dummyKey(key string) Hash { return s.c.MAC("security.dummy", []byte(key)) }
 
 // The first refusals of an hour are entries of their own; after that only those
 // whose count is a power of two. So a flood cannot fill the log, and its size

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"reflect"
 	"sync"
 	"testing"
 	"time"
@@ -60,7 +61,7 @@ func Start(t testing.TB, c settings.Config) *App {
 		c.Now = a.Clock.Now
 		c.InsecureSkipClockCheck = true // that clock is moved
 	}
-	if c.Hashing == (security.Hashing{}) {
+	if reflect.ValueOf(c.Hashing).IsZero() {
 		c.Hashing = security.Hashing{MemoryKiB: 64, Passes: 1}
 	}
 	var err error
