@@ -14,7 +14,12 @@ import (
 
 // sample is how many records of a new file are tried before it is taken up:
 // enough to see that it is not what it says, little enough to do in a request.
-const sample = 1000
+// The branches of a damaged tree can meet again and lead to as many networks as
+// there are addresses, so that networks without a record are counted as well.
+const (
+	sample      = 1000
+	sampleSteps = 100_000
+)
 
 // A stamp tells one file under a name from the next.
 type stamp struct{ info fs.FileInfo }
@@ -130,8 +135,9 @@ func load(path string, maxBytes int64) ([]byte, stamp, error) {
 // try reads the first records. Opening checks the description alone, which
 // stands at the end; it can be whole where the rest is not.
 func (db *DB) try(reader *maxminddb.Reader) error {
-	n, places := 0, 0
-	for result := range reader.Networks() {
+	steps, records, places := 0, 0, 0
+	// The options make every step one that is seen here.
+	for result := range reader.Networks(maxminddb.IncludeNetworksWithoutData(), maxminddb.IncludeAliasedNetworks()) {
 		place, err := db.names.place(result)
 		if err != nil {
 			return err
@@ -139,7 +145,10 @@ func (db *DB) try(reader *maxminddb.Reader) error {
 		if !place.IsZero() {
 			places++
 		}
-		if n++; n == sample {
+		if result.Found() {
+			records++
+		}
+		if steps++; steps == sampleSteps || records == sample {
 			break
 		}
 	}

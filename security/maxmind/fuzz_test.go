@@ -6,8 +6,11 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/maxmind/mmdbwriter/mmdbtype"
+	"github.com/oschwald/maxminddb-golang/v2"
+	"github.com/stretchr/testify/require"
 
 	"github.com/aegisrunner/account-settings/security/maxmind"
 )
@@ -25,6 +28,8 @@ func FuzzFile(f *testing.F) {
 	}
 	name := filepath.Join(f.TempDir(), "places.mmdb")
 	f.Fuzz(func(t *testing.T, data []byte) {
+		// A tree that leads in circles must not keep a request waiting.
+		defer time.AfterFunc(5*time.Second, func() { panic("a file that does not end") }).Stop()
 		if err := os.WriteFile(name, data, 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -42,4 +47,24 @@ func FuzzFile(f *testing.F) {
 			}
 		}
 	})
+}
+
+// Every node of this tree leads to the next on both sides: 2¹²⁸ networks, none
+// of which has a record.
+func TestATreeWithoutEndIsRefused(t *testing.T) {
+	data := database(t, 6, map[string]mmdbtype.DataType{"2001:db8::1/128": nested()})
+	reader, err := maxminddb.OpenBytes(data)
+	require.NoError(t, err)
+	nodes := reader.Metadata.NodeCount
+	require.GreaterOrEqual(t, nodes, uint(128))
+	for i := range nodes {
+		next := i + 1 // that of the last node is the number of nodes, which means no record
+		for _, side := range []uint{0, 3} {
+			copy(data[i*6+side:], []byte{byte(next >> 16), byte(next >> 8), byte(next)}) //nolint:gosec // 24 bits
+		}
+	}
+	name := file(t, data)
+	defer time.AfterFunc(10*time.Second, func() { panic("a file that does not end") }).Stop()
+	_, err = maxmind.Open(name)
+	require.Error(t, err)
 }
