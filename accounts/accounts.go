@@ -12,7 +12,6 @@ import (
 	"github.com/aegisrunner/account-settings/fault"
 	"github.com/aegisrunner/account-settings/internal/clientip"
 	"github.com/aegisrunner/account-settings/internal/device"
-	"github.com/aegisrunner/account-settings/internal/picture"
 	"github.com/aegisrunner/account-settings/mail"
 )
 
@@ -30,6 +29,11 @@ type Config struct {
 	Sealer  mail.Sealer // required: mails hold live links
 	Blobs   BlobStore   // required: where pictures are kept
 	Limiter Limiter     // required
+
+	// MAC returns a keyed hash that stays the same for ever: by it entries about
+	// addresses that somebody typed are told apart and counted, so that what was
+	// typed is never stored. Required; to be that of package security.
+	MAC func(purpose string, data []byte) [32]byte
 
 	Now func() time.Time // nil: time.Now
 	Log *slog.Logger     // nil: discard
@@ -59,9 +63,8 @@ type Config struct {
 
 // Service keeps people. It is safe for concurrent use.
 type Service struct {
-	c       Config
-	slots   *picture.Slots
-	reading chan struct{}
+	c        Config
+	pictures *pictures
 }
 
 // New returns a service, or an error that names every missing field.
@@ -76,6 +79,7 @@ func New(c Config) (*Service, error) {
 	missing(c.Sealer == nil, "Sealer")
 	missing(c.Blobs == nil, "Blobs")
 	missing(c.Limiter == nil, "Limiter")
+	missing(c.MAC == nil, "MAC")
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
@@ -94,7 +98,7 @@ func New(c Config) (*Service, error) {
 	defaultTo(&c.DefaultLocale, "en")
 	defaultTo(&c.DefaultTimezone, "UTC")
 	defaultTo(&c.PictureSlots, 1)
-	return &Service{c: c, slots: picture.NewSlots(c.PictureSlots), reading: make(chan struct{}, readers)}, nil
+	return &Service{c: c, pictures: newPictures(c.PictureSlots)}, nil
 }
 
 func defaultTo[T comparable](field *T, value T) {

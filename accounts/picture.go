@@ -40,16 +40,54 @@ func blobPrefix(key string) string { return "avatars/" + key + "/" }
 // SetPicture replaces the picture of the person who acts. data is a PNG, JPEG,
 // WebP or GIF file of at most [MaxPicture] bytes and 25 megapixels; the first
 // frame is turned upright, cropped square and encoded anew, so that nothing but
-// pixels survives. Errors: ErrPictureTooLarge, ErrPictureType, ErrBusy, and
-// fault.Fields for a file that cannot be decoded.
+// pixels survives. Errors: ErrPictureTooLarge, ErrPictureType, ErrBusy,
+// ErrRateLimited, and fault.Fields for a file that cannot be decoded. See
+// [Service.UploadPicture] for a file that has yet to be read.
 func (s *Service) SetPicture(ctx context.Context, actor audit.Actor, data []byte) (User, error) {
 	now := s.now()
 	if err := s.allow(actor, PermPicture, now); err != nil {
 		return User{}, err
 	}
-	if err := s.take(ctx, "picture", actor.User.String(), 20, time.Minute); err != nil {
+	if err := s.takeUpload(ctx, actor); err != nil {
 		return User{}, err
 	}
+	return s.setPicture(ctx, actor, data, now)
+}
+
+// UploadPicture is [Service.SetPicture] for a file that is still on its way.
+// Before the first byte is read the person's budget is asked, 20 uploads and
+// then one a minute, and no more than two files of a person are on their way at
+// once: ErrRateLimited. Over all people eight are read at once, up to 40 MiB;
+// one more waits 5 seconds, then it is ErrBusy. Both come in a fault.Retry.
+//
+// A body that an http.MaxBytesReader cuts off is ErrPictureTooLarge. Errors of
+// body that are of package fault are returned as they are, and any other is
+// fault.Malformed. The caller bounds how long reading may take.
+func (s *Service) UploadPicture(ctx context.Context, actor audit.Actor, body io.Reader) (User, error) {
+	now := s.now()
+	if err := s.allow(actor, PermPicture, now); err != nil {
+		return User{}, err
+	}
+	leave, ok := s.pictures.enter(actor.User)
+	if !ok {
+		return User{}, &fault.Retry{Reason: ErrRateLimited, After: uploadWait}
+	}
+	defer leave()
+	if err := s.takeUpload(ctx, actor); err != nil {
+		return User{}, err
+	}
+	data, err := s.readPicture(ctx, body)
+	if err != nil {
+		return User{}, err
+	}
+	return s.setPicture(ctx, actor, data, now)
+}
+
+func (s *Service) takeUpload(ctx context.Context, actor audit.Actor) error {
+	return s.take(ctx, "picture", actor.User.String(), 20, time.Minute)
+}
+
+func (s *Service) setPicture(ctx context.Context, actor audit.Actor, data []byte, now time.Time) (User, error) {
 	if len(data) > MaxPicture {
 		return User{}, ErrPictureTooLarge
 	}
@@ -117,12 +155,9 @@ func (s *Service) swapPicture(ctx context.Context, actor audit.Actor, key string
 }
 
 func (s *Service) decode(ctx context.Context, data []byte) (picture.Set, error) {
-	release, err := s.slots.Acquire(ctx)
+	release, err := s.pictures.decoding.Acquire(ctx)
 	if err != nil {
-		if errors.Is(err, picture.ErrBusy) {
-			return nil, &fault.Retry{Reason: ErrBusy, After: 5 * time.Second}
-		}
-		return nil, err
+		return nil, busy(err)
 	}
 	defer release()
 	set, err := picture.Process(ctx, data)
@@ -158,17 +193,19 @@ func (s *Service) PictureByKey(ctx context.Context, key string, size int, png bo
 	if !png {
 		return Picture{"image/svg+xml", picture.InitialsSVG(initials, seed)}, nil
 	}
-	// Drawing costs as much as decoding a small picture, and anybody may ask.
-	release, err := s.slots.Acquire(ctx)
-	if errors.Is(err, picture.ErrBusy) {
-		return Picture{}, &fault.Retry{Reason: ErrBusy, After: 5 * time.Second}
-	}
+	data, err := s.pictures.initials.PNG(ctx, initials, seed, size)
 	if err != nil {
-		return Picture{}, err
+		return Picture{}, busy(err)
 	}
-	defer release()
-	data, err := picture.InitialsPNG(initials, seed, size)
-	return Picture{"image/png", data}, err
+	return Picture{"image/png", data}, nil
+}
+
+// busy makes the error of this package of one that says that slots are taken.
+func busy(err error) error {
+	if errors.Is(err, picture.ErrBusy) {
+		return &fault.Retry{Reason: ErrBusy, After: 5 * time.Second}
+	}
+	return err
 }
 
 // CollectBlobs removes pictures that nobody points at any more. It may run on
@@ -212,29 +249,3 @@ func (s *Service) PurgeLinks(ctx context.Context) error {
 		return err
 	})
 }
-
-// ReadPicture reads an upload of at most [MaxPicture] bytes. Only a few are read
-// at once, so that uploads cannot fill the memory; one more is ErrBusy.
-func (s *Service) ReadPicture(ctx context.Context, r io.Reader) ([]byte, error) {
-	select {
-	case s.reading <- struct{}{}:
-		defer func() { <-s.reading }()
-	case <-time.After(readWait):
-		return nil, &fault.Retry{Reason: ErrBusy, After: 5 * time.Second}
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-	data, err := io.ReadAll(io.LimitReader(r, MaxPicture+1))
-	switch {
-	case err != nil:
-		return nil, fault.New(fault.Malformed, "malformed", "accounts: picture cannot be read")
-	case len(data) > MaxPicture:
-		return nil, ErrPictureTooLarge
-	}
-	return data, nil
-}
-
-const (
-	readers  = 8 // uploads that are read at once: up to 40 MiB
-	readWait = 5 * time.Second
-)

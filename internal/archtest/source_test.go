@@ -59,6 +59,7 @@ var rules = []rule{
 		find: clockReads,
 		allow: map[string]string{
 			"internal/httpapi: limitUpload": "the deadline of a connection is by the machine's clock, which a test does not move",
+			"internal/pages: limitUpload":   "the deadline of a connection is by the machine's clock, which a test does not move",
 		},
 	},
 	{

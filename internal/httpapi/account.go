@@ -85,11 +85,7 @@ var putPicture = handler{out: reflect.TypeFor[avatar](), raw: "image/*", serve: 
 		return nil, accounts.ErrPictureType
 	}
 	limitUpload(c.w)
-	data, err := a.c.Flows.Accounts.ReadPicture(c.ctx(), c.r.Body)
-	if err != nil {
-		return nil, err
-	}
-	u, err := a.c.Flows.Accounts.SetPicture(c.ctx(), c.actor(), data)
+	u, err := a.c.Flows.Accounts.UploadPicture(c.ctx(), c.actor(), c.r.Body)
 	if err != nil {
 		return nil, err
 	}

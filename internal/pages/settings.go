@@ -6,6 +6,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/aegisrunner/account-settings/accounts"
 	"github.com/aegisrunner/account-settings/fault"
@@ -89,16 +90,19 @@ func (s *Site) removePicture(v *visit) error {
 // maxUpload is the file with what a browser puts around it.
 const maxUpload = accounts.MaxPicture + 64<<10
 
+// uploadTime is how long sending a picture may take: few are read at once, and
+// a slow sender must not keep others waiting.
+const uploadTime = 30 * time.Second
+
+// limitUpload bounds it where the server can.
+func limitUpload(w http.ResponseWriter) {
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(uploadTime))
+}
+
 func (s *Site) setPicture(v *visit) error {
+	limitUpload(v.w)
 	v.r.Body = http.MaxBytesReader(v.w, v.r.Body, maxUpload)
-	data, err := s.uploaded(v)
-	if err == nil {
-		_, err = s.c.Flows.Accounts.SetPicture(v.r.Context(), v.actor(), data)
-	}
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
-		err = accounts.ErrPictureTooLarge
-	}
+	_, err := s.c.Flows.Accounts.UploadPicture(v.r.Context(), v.actor(), &upload{r: v.r})
 	if err == nil {
 		return s.saved(v, "/settings/profile", "picture")
 	}
@@ -112,9 +116,32 @@ func (s *Site) setPicture(v *visit) error {
 	return s.refusedProfile(v, err, func(p *Profile, f Form) { p.Picture.Form = f })
 }
 
-// uploaded reads the file of the form as a stream: nothing is kept on disk.
-func (s *Site) uploaded(v *visit) ([]byte, error) {
-	parts, err := v.r.MultipartReader()
+// upload is the file of the form, as a stream: nothing is kept on disk. It looks
+// at the body when it is read first, which is when the person may upload at all.
+type upload struct {
+	r    *http.Request
+	file io.Reader
+}
+
+// Read implements [io.Reader].
+func (u *upload) Read(p []byte) (int, error) {
+	if u.file != nil {
+		return u.file.Read(p)
+	}
+	part, err := u.find()
+	if err != nil {
+		return 0, err
+	}
+	n, err := part.Read(p)
+	if n == 0 && errors.Is(err, io.EOF) {
+		return 0, errNoPicture
+	}
+	u.file = part
+	return n, err
+}
+
+func (u *upload) find() (*multipart.Part, error) {
+	parts, err := u.r.MultipartReader()
 	if err != nil {
 		return nil, fault.New(fault.Malformed, "malformed", "pages: not a multipart form")
 	}
@@ -123,32 +150,13 @@ func (s *Site) uploaded(v *visit) ([]byte, error) {
 		if errors.Is(err, io.EOF) {
 			return nil, errNoPicture
 		}
-		if err != nil {
-			return nil, unreadable(err)
-		}
-		if part.FormName() == "picture" {
-			return s.readPart(v, part)
+		if err != nil || part.FormName() == "picture" {
+			return part, err
 		}
 	}
-}
-
-func (s *Site) readPart(v *visit, part *multipart.Part) ([]byte, error) {
-	data, err := s.c.Flows.Accounts.ReadPicture(v.r.Context(), part)
-	if err == nil && len(data) == 0 {
-		return nil, errNoPicture
-	}
-	return data, err
 }
 
 var errNoPicture = fault.Fields{{Name: "picture", Code: "required", Message: "choose a file first"}}
-
-func unreadable(err error) error {
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
-		return err
-	}
-	return fault.New(fault.Malformed, "malformed", "pages: form cannot be read")
-}
 
 // securityPage shows password and sessions.
 func (s *Site) securityPage(v *visit) error {
