@@ -21,9 +21,13 @@ var ErrMalformed = fault.New(fault.Malformed, "malformed", "the body is not a JS
 
 const maxDepth = 8
 
+// maxErrors bounds the answer to a body that is full of unknown fields: it would
+// be many times the size of the body.
+const maxErrors = 20
+
 // Decode reads data into a pointer to a struct. Unknown fields and values of the
-// wrong type are a [fault.Fields]; everything else is [ErrMalformed]. No error
-// holds a value.
+// wrong type are a [fault.Fields], of which the first 20 are told; everything
+// else is [ErrMalformed]. No error holds a value.
 func Decode(data []byte, into any) error {
 	if !utf8.Valid(data) {
 		return ErrMalformed
@@ -35,6 +39,9 @@ func Decode(data []byte, into any) error {
 	known := fieldNames(reflect.TypeOf(into).Elem())
 	var f fault.Fields
 	for _, n := range names {
+		if len(f) == maxErrors {
+			break
+		}
 		switch {
 		case !known[n]:
 			f.Add(clip(n), "unknown_field", "is not a field of this request")

@@ -3,6 +3,8 @@ package strictjson_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -49,6 +51,27 @@ func TestDecodeRefuses(t *testing.T) {
 	} {
 		require.ErrorIs(t, strictjson.Decode([]byte(in), &body{}), strictjson.ErrMalformed, "%q", in)
 	}
+}
+
+// The answer to a body of thousands of unknown fields stays small.
+func TestDecodeTellsTheFirstErrors(t *testing.T) {
+	many := func(n int, rest string) []byte {
+		var b strings.Builder
+		b.WriteString("{")
+		for i := range n {
+			fmt.Fprintf(&b, `"%d%s":0,`, i, strings.Repeat("x", 100))
+		}
+		return []byte(b.String() + rest + "}")
+	}
+	for n, want := range map[int]int{19: 20, 20: 20, 21: 20, 5000: 20, 3: 4} {
+		var f fault.Fields
+		require.ErrorAs(t, strictjson.Decode(many(n, `"name":null`), &body{}), &f)
+		require.Len(t, f, want, "%d unknown fields and a null", n)
+		require.True(t, strings.HasPrefix(f[0].Name, "0x"), "in the order of the body")
+		require.Less(t, len(f.Error()), 4096)
+	}
+	var b body
+	require.ErrorIs(t, strictjson.Decode(many(5000, `"name":`), &b), strictjson.ErrMalformed, "what is behind them is read all the same")
 }
 
 // Whatever is accepted reads the same to encoding/json, and survives a round trip.
