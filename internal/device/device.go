@@ -26,7 +26,7 @@ const (
 // Device is what could be told. Versions are left out: browsers freeze them.
 type Device struct {
 	Browser string // "Chrome"; "" if not known; at most 32 characters of ASCII
-	OS      string // "macOS"; "" if not known; one of a fixed list
+	OS      string // as people call it: "macOS", "iPhone"; "" if not known; one of a fixed list
 	Kind    Kind
 }
 
@@ -56,6 +56,19 @@ var systems = map[string]string{
 	useragent.ChromeOS: "ChromeOS", useragent.BlackBerry: "BlackBerry", useragent.Harmony: "HarmonyOS",
 }
 
+// handhelds are devices that people know by their own name, with the system that
+// runs them.
+var handhelds = map[string]string{"iPhone": "iOS", "iPad": "iPadOS"}
+
+// System returns the name of the operating system where OS is that of the device:
+// "iOS" of an iPhone. It is for programs.
+func (d Device) System() string {
+	if s := handhelds[d.OS]; s != "" {
+		return s
+	}
+	return d.OS
+}
+
 // Parse reads a User-Agent header of any content and length.
 func Parse(userAgent string) Device {
 	userAgent = Clean(userAgent)
@@ -64,8 +77,8 @@ func Parse(userAgent string) Device {
 	}
 	ua := useragent.Parse(userAgent)
 	d := Device{Browser: browserName(ua.Name), OS: systems[ua.OS]}
-	if d.OS == "iOS" && ua.Device == "iPad" {
-		d.OS = "iPadOS"
+	if ua.OS == useragent.IOS && handhelds[ua.Device] != "" {
+		d.OS = ua.Device
 	}
 	d.Kind = kind(ua, userAgent)
 	return d

@@ -30,20 +30,21 @@ func TestParse(t *testing.T) {
 		{"Mozilla/5.0 (X11; CrOS x86_64 14541.0.0)" + appleWebKit + "Chrome/141.0.0.0 Safari/537.36", Device{"Chrome", "ChromeOS", Desktop}, "Chrome on ChromeOS"},
 		{android + "Chrome/141.0.0.0 Mobile Safari/537.36", Device{"Chrome", "Android", Phone}, "Chrome on Android"},
 		{android + "Chrome/141.0.0.0 Safari/537.36", Device{"Chrome", "Android", Tablet}, "Chrome on Android"},
-		{iphone + "CriOS/141.0.7390.26 Mobile/15E148 Safari/604.1", Device{"Chrome", "iOS", Phone}, "Chrome on iOS"},
+		{iphone + "CriOS/141.0.7390.26 Mobile/15E148 Safari/604.1", Device{"Chrome", "iPhone", Phone}, "Chrome on iPhone"},
 		{windows + "Chrome/141.0.0.0 Safari/537.36 Edg/141.0.0.0", Device{"Edge", "Windows", Desktop}, "Edge on Windows"},
 		{mac + "Chrome/141.0.0.0 Safari/537.36 Edg/141.0.0.0", Device{"Edge", "macOS", Desktop}, "Edge on macOS"},
 		{"Mozilla/5.0 (Linux; Android 10; HD1913)" + appleWebKit + "Chrome/141.0.0.0 Mobile Safari/537.36 EdgA/141.0.0.0", Device{"Edge", "Android", Phone}, "Edge on Android"},
-		{iphone + "Version/18.0 EdgiOS/141.0.0.0 Mobile/15E148 Safari/605.1.15", Device{"Edge", "iOS", Phone}, "Edge on iOS"},
+		{iphone + "Version/18.0 EdgiOS/141.0.0.0 Mobile/15E148 Safari/605.1.15", Device{"Edge", "iPhone", Phone}, "Edge on iPhone"},
 		{"Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:144.0) Gecko/20100101 Firefox/144.0", Device{"Firefox", "Windows", Desktop}, "Firefox on Windows"},
 		{"Mozilla/5.0 (Macintosh; Intel Mac OS X 10.15; rv:144.0) Gecko/20100101 Firefox/144.0", Device{"Firefox", "macOS", Desktop}, "Firefox on macOS"},
 		{"Mozilla/5.0 (X11; Ubuntu; Linux x86_64; rv:144.0) Gecko/20100101 Firefox/144.0", Device{"Firefox", "Linux", Desktop}, "Firefox on Linux"},
 		{"Mozilla/5.0 (Android 15; Mobile; rv:144.0) Gecko/144.0 Firefox/144.0", Device{"Firefox", "Android", Phone}, "Firefox on Android"},
 		{"Mozilla/5.0 (Android 15; Tablet; rv:144.0) Gecko/144.0 Firefox/144.0", Device{"Firefox", "Android", Tablet}, "Firefox on Android"},
-		{iphone + "FxiOS/144.0 Mobile/15E148 Safari/605.1.15", Device{"Firefox", "iOS", Phone}, "Firefox on iOS"},
+		{iphone + "FxiOS/144.0 Mobile/15E148 Safari/605.1.15", Device{"Firefox", "iPhone", Phone}, "Firefox on iPhone"},
 		{"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1 Safari/605.1.15", Device{"Safari", "macOS", Desktop}, "Safari on macOS"},
-		{iphone + "Version/18.1 Mobile/15E148 Safari/604.1", Device{"Safari", "iOS", Phone}, "Safari on iOS"},
-		{ipad + "Version/18.1 Mobile/15E148 Safari/604.1", Device{"Safari", "iPadOS", Tablet}, "Safari on iPadOS"},
+		{iphone + "Version/18.1 Mobile/15E148 Safari/604.1", Device{"Safari", "iPhone", Phone}, "Safari on iPhone"},
+		{ipad + "Version/18.1 Mobile/15E148 Safari/604.1", Device{"Safari", "iPad", Tablet}, "Safari on iPad"},
+		{ipad + "CriOS/141.0.7390.26 Mobile/15E148 Safari/604.1", Device{"Chrome", "iPad", Tablet}, "Chrome on iPad"},
 		{windows + "Chrome/141.0.0.0 Safari/537.36 OPR/122.0.0.0", Device{"Opera", "Windows", Desktop}, "Opera on Windows"},
 		{"Mozilla/5.0 (Linux; Android 10; SM-G970F)" + appleWebKit + "Chrome/141.0.0.0 Mobile Safari/537.36 OPR/92.0.0.0", Device{"Opera", "Android", Phone}, "Opera on Android"},
 		{android + "SamsungBrowser/28.0 Chrome/130.0.0.0 Mobile Safari/537.36", Device{"Samsung Internet", "Android", Phone}, "Samsung Internet on Android"},
@@ -63,6 +64,16 @@ func TestParse(t *testing.T) {
 		got := Parse(c.agent)
 		require.Equal(t, c.want, got, c.agent)
 		require.Equal(t, c.name, got.Name(), c.agent)
+	}
+}
+
+// People call a telephone by its name; programs ask for what runs on it.
+func TestSystem(t *testing.T) {
+	for agent, want := range map[string]string{
+		iphone + "Version/18.1 Mobile/15E148 Safari/604.1": "iOS", ipad + "Version/18.1 Mobile/15E148 Safari/604.1": "iPadOS",
+		mac + "Chrome/141.0.0.0 Safari/537.36": "macOS", "curl/8.14.1": "",
+	} {
+		require.Equal(t, want, Parse(agent).System(), agent)
 	}
 }
 

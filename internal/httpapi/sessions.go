@@ -46,7 +46,7 @@ func (a *API) sessions(c *call) (*sessionList, error) {
 func sessionOf(s security.Session, present id.Session) session {
 	d := device.Parse(s.UserAgent)
 	out := session{
-		ID: s.ID.String(), Current: s.ID == present, Browser: d.Browser, OS: d.OS, Device: string(d.Kind),
+		ID: s.ID.String(), Current: s.ID == present, Browser: d.Browser, OS: d.System(), Device: string(d.Kind),
 		Method: string(s.Method), SignedInAt: s.SignedInAt, LastUsedAt: s.LastUsedAt, ExpiresAt: s.ExpiresAt,
 	}
 	if s.IP.IsValid() {

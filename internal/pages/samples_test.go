@@ -41,7 +41,7 @@ func sessions(s func(string) string) []pages.Session {
 		{ID: s("019ac001-0000-7000-8000-000000000002"), Browser: s("Safari"), OS: s("iPhone"), Kind: "phone", IP: s("103.48.196.3"), SignedInAt: now.AddDate(0, 0, -21), LastUsedAt: now.Add(-2 * time.Hour)},
 		{ID: s("019ac001-0000-7000-8000-000000000003"), Browser: s("Firefox"), OS: s("Windows"), Kind: "desktop", IP: s("2001:db8:85a3:8d3:1319:8a2e:370:7348"), SignedInAt: now.AddDate(0, 0, -34), LastUsedAt: now.AddDate(0, 0, -6)},
 		{ID: s("019ac001-0000-7000-8000-000000000004"), Browser: s("curl"), Kind: "bot", IP: s("198.51.100.7"), SignedInAt: now.AddDate(0, 0, -40), LastUsedAt: now.AddDate(0, 0, -13)},
-		{ID: s("019ac001-0000-7000-8000-000000000005"), Browser: s("Safari"), OS: s("iPadOS"), Kind: "tablet", IP: s("203.0.113.80"), SignedInAt: now.AddDate(0, 0, -41), LastUsedAt: now.Add(-26 * time.Hour)},
+		{ID: s("019ac001-0000-7000-8000-000000000005"), Browser: s("Safari"), OS: s("iPad"), Kind: "tablet", IP: s("203.0.113.80"), SignedInAt: now.AddDate(0, 0, -41), LastUsedAt: now.Add(-26 * time.Hour)},
 		{ID: s("019ac001-0000-7000-8000-000000000006"), SignedInAt: now.AddDate(0, 0, -60), LastUsedAt: now.AddDate(0, 0, -14)},
 	}
 }
