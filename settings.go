@@ -224,7 +224,7 @@ func (c Config) withDefaults() Config {
 func (s *Settings) wireDomains() (err error) {
 	c := s.c
 	s.Accounts, err = accounts.New(accounts.Config{
-		Store: c.Store.Accounts(), Sealer: c.Keys.ring, Blobs: c.Blobs, Limiter: c.Limiter,
+		Store: c.Store.Accounts(), Sealer: c.Keys.ring, MAC: c.Keys.ring.MAC, Blobs: c.Blobs, Limiter: c.Limiter,
 		Now: c.Now, Log: c.Log, Wake: s.wakeCourier, StepUpAge: c.StepUpAge,
 		DefaultLocale: c.DefaultLocale, Locales: catalog.Valid,
 	})

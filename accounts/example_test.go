@@ -2,6 +2,8 @@ package accounts_test
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"time"
@@ -20,11 +22,19 @@ type open struct{}
 func (open) Seal(plaintext, _ []byte) ([]byte, error) { return plaintext, nil }
 func (open) Open(sealed, _ []byte) ([]byte, error)    { return sealed, nil }
 
+// mac is a keyed hash. A real one is settings.Keys', too.
+func mac(purpose string, data []byte) [32]byte {
+	h := hmac.New(sha256.New, []byte("a key that never changes"))
+	h.Write([]byte(purpose + "\x00"))
+	h.Write(data)
+	return [32]byte(h.Sum(nil))
+}
+
 // The package alone, without the rest of the product.
 func ExampleNew() {
 	store := memstore.New()
 	service, err := accounts.New(accounts.Config{
-		Store: store.Accounts(), Blobs: store.Blobs(), Sealer: open{}, Limiter: security.NewMemoryLimiter(nil),
+		Store: store.Accounts(), Blobs: store.Blobs(), Sealer: open{}, MAC: mac, Limiter: security.NewMemoryLimiter(nil),
 	})
 	if err != nil {
 		fmt.Println(err)
@@ -49,7 +59,7 @@ func ada(store *memstore.Store) (audit.Actor, error) {
 func ExampleService_UpdateProfile() {
 	store := memstore.New()
 	service, err := accounts.New(accounts.Config{
-		Store: store.Accounts(), Blobs: store.Blobs(), Sealer: open{}, Limiter: security.NewMemoryLimiter(nil),
+		Store: store.Accounts(), Blobs: store.Blobs(), Sealer: open{}, MAC: mac, Limiter: security.NewMemoryLimiter(nil),
 	})
 	if err != nil {
 		fmt.Println(err)
@@ -77,7 +87,7 @@ func ExampleService_UpdateProfile() {
 func ExampleService_RequestEmailChange() {
 	store := memstore.New()
 	service, err := accounts.New(accounts.Config{
-		Store: store.Accounts(), Blobs: store.Blobs(), Sealer: open{}, Limiter: security.NewMemoryLimiter(nil),
+		Store: store.Accounts(), Blobs: store.Blobs(), Sealer: open{}, MAC: mac, Limiter: security.NewMemoryLimiter(nil),
 	})
 	if err != nil {
 		fmt.Println(err)

@@ -2,12 +2,16 @@ package accounts
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
+	"strconv"
+	"time"
 
 	"github.com/aegisrunner/account-settings/audit"
 	"github.com/aegisrunner/account-settings/fault"
 	"github.com/aegisrunner/account-settings/id"
 	"github.com/aegisrunner/account-settings/internal/address"
+	"github.com/aegisrunner/account-settings/internal/clientip"
 	"github.com/aegisrunner/account-settings/internal/text"
 	"github.com/aegisrunner/account-settings/internal/token"
 	"github.com/aegisrunner/account-settings/internal/zones"
@@ -42,7 +46,7 @@ func (s *Service) StartSignUp(ctx context.Context, actor audit.Actor, email, loc
 		CreatedAt: now, ExpiresAt: now.Add(s.c.SignUpLifetime),
 	}
 	return s.c.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
-		entry := actor.Did(ActionSignUpRequested, audit.Target{Kind: "address"}, now)
+		entry := actor.Did(ActionSignUpRequested, s.addressTarget(addr), now)
 		to := mail.Recipient{Address: addr.Email, Locale: s.locale(locale), Timezone: s.c.DefaultTimezone}
 		var letter mail.Letter = SignUpLetter{Token: secret.Reveal(), ExpiresAt: signUp.ExpiresAt}
 
@@ -63,8 +67,46 @@ func (s *Service) StartSignUp(ctx context.Context, actor audit.Actor, email, loc
 		if err := s.post(ctx, tx, to, letter, now); err != nil {
 			return err
 		}
-		return tx.AppendAudit(ctx, entry)
+		return s.recordRequest(ctx, tx, entry, addr)
 	})
+}
+
+// addressTarget returns an address, which may be nobody's, as a target: as a keyed
+// hash. Package security names it by the same, so that entries about one address
+// are seen to belong together.
+func (s *Service) addressTarget(addr address.Address) audit.Target {
+	sum := s.c.MAC("security.attempts", []byte(addr.Key))
+	return audit.Target{Kind: "address", ID: hex.EncodeToString(sum[:16])}
+}
+
+// The first requests of an hour are entries of their own, for each address and
+// for each network; after that only those whose count is a power of two. So
+// neither a flood nor one over many addresses can fill the log, and its size can
+// still be read from it.
+const (
+	requestWindow = time.Hour
+	requestsKept  = 10
+)
+
+func kept(n int) bool { return n <= requestsKept || n&(n-1) == 0 }
+
+// recordRequest stores the entry of a request for an address, unless there were
+// many. What it does depends on their number alone, and not on who has the
+// address.
+func (s *Service) recordRequest(ctx context.Context, tx Tx, e audit.Entry, addr address.Address) error {
+	// The network last: requests from it wait for one another from here on.
+	ofAddress, err := tx.BumpRequests(ctx, s.c.MAC("accounts.sign_up", []byte(addr.Key)), e.At, requestWindow)
+	if err != nil {
+		return err
+	}
+	ofNetwork, err := tx.BumpRequests(ctx, s.c.MAC("accounts.sign_up_network", []byte(clientip.Network(e.IP))), e.At, requestWindow)
+	if err != nil || !kept(ofAddress) || !kept(ofNetwork) {
+		return err
+	}
+	if n := max(ofAddress, ofNetwork); n > requestsKept {
+		e.Changes = []audit.Change{{Field: "requests_in_the_last_hour", After: strconv.Itoa(n)}}
+	}
+	return tx.AppendAudit(ctx, e)
 }
 
 // SignUpByToken returns the sign-up that a link belongs to, without spending

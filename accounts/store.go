@@ -129,6 +129,13 @@ type Tx interface {
 	// InsertSignUp stores a sign-up.
 	InsertSignUp(ctx context.Context, s SignUp) error
 
+	// BumpRequests counts a request under key, which is a keyed hash, and returns
+	// how many there were in the window that ends now, this one included. A window
+	// starts with the first request after the last one ended. The count may be
+	// kept where security.Tx.BumpFailures keeps those of its keys, which are
+	// others, and be removed a day after its window began.
+	BumpRequests(ctx context.Context, key Hash, now time.Time, window time.Duration) (int, error)
+
 	// SpendSignUp uses up a sign-up that is unspent and not expired at now. Of
 	// concurrent callers one succeeds; all others get ErrLinkGone.
 	SpendSignUp(ctx context.Context, hash Hash, now time.Time) (SignUp, error)

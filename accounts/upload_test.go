@@ -26,7 +26,7 @@ func uploads(t *testing.T) (*accounts.Service, audit.Actor) {
 	t.Helper()
 	store := memstore.New()
 	service, err := accounts.New(accounts.Config{
-		Store: store.Accounts(), Blobs: store.Blobs(), Sealer: open{}, Limiter: security.NewMemoryLimiter(nil),
+		Store: store.Accounts(), Blobs: store.Blobs(), Sealer: open{}, MAC: mac, Limiter: security.NewMemoryLimiter(nil),
 	})
 	require.NoError(t, err)
 	actor, err := ada(store)

@@ -87,28 +87,25 @@ func TestEqualWork(t *testing.T) {
 		app.SignUp("known@example.com", "Known")
 		pool.AddQueryHook(c) //nolint:staticcheck // WithQueryHook makes another DB; the store has this one
 		for _, d := range doors() {
-			for range 20 {
-				work := map[string][]string{}
-				for _, email := range []string{"known@example.com", "unknown@example.com"} {
-					c.take()
-					d.ask(app, email)
-					work[email] = c.take()
-				}
-				require.NotEmpty(t, work["known@example.com"], d.path)
-				require.Equal(t, work["known@example.com"], work["unknown@example.com"], d.path)
-			}
-			work := map[string][]string{}
+			inTurn, atOnce := map[string][]string{}, map[string][]string{}
 			for _, email := range []string{"known@example.com", "unknown@example.com"} {
+				exec(t, db, `DELETE FROM settings_failures`) // what is recorded depends on how many there were
 				c.take()
+				for range 20 { // beyond those that are all recorded
+					d.ask(app, email)
+				}
+				inTurn[email] = c.take()
 				var wg sync.WaitGroup
 				for range 8 {
 					wg.Go(func() { d.ask(app, email) })
 				}
 				wg.Wait()
-				work[email] = c.take()
-				slices.Sort(work[email]) // they overlap
+				atOnce[email] = c.take()
+				slices.Sort(atOnce[email]) // they overlap
 			}
-			require.Equal(t, work["known@example.com"], work["unknown@example.com"], "%s, at once", d.path)
+			require.NotEmpty(t, inTurn["known@example.com"], d.path)
+			require.Equal(t, inTurn["known@example.com"], inTurn["unknown@example.com"], d.path)
+			require.Equal(t, atOnce["known@example.com"], atOnce["unknown@example.com"], "%s, at once", d.path)
 		}
 	})
 }
@@ -163,9 +160,7 @@ func TestEqualWaiting(t *testing.T) {
 			d.ask(app, email)
 			owns[email] = slices.DeleteFunc(lockables(t, db), func(row lockable) bool { return slices.Contains(before, row) })
 		}
-		if d.path != "/auth/sign-up" { // it writes new rows alone
-			require.NotEmpty(t, owns[known[0]], d.path)
-		}
+		require.NotEmpty(t, owns[known[0]], d.path)
 		for _, email := range slices.Concat(known, unknown) {
 			require.Len(t, owns[email], len(owns[known[0]]), "%s of %s", d.path, email)
 			others := slices.DeleteFunc(slices.Concat(known, unknown), func(other string) bool { return other == email })

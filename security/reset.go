@@ -45,8 +45,38 @@ func (s *Service) ForgotPassword(ctx context.Context, actor audit.Actor, email s
 		} else if err != nil {
 			return err
 		}
-		return s.startReset(ctx, tx, actor, account, p, now)
+		if err := s.startReset(ctx, tx, actor, account, p, now); err != nil {
+			return err
+		}
+		target := audit.Target{Kind: "address", ID: hex.EncodeToString(account[:16])}
+		if !p.ID.IsZero() {
+			target = p.target()
+		}
+		return s.recordForgot(ctx, tx, actor.Did(ActionResetRequested, target, now).InHistoryOf(p.ID), addr)
 	})
+}
+
+// Entries of requests are bounded as refusals are, for each address and for each
+// network, so that neither a flood nor one over many addresses can fill the log.
+func kept(n int) bool { return n <= refusalsKept || n&(n-1) == 0 }
+
+// recordForgot stores the entry of a request for an address, unless there were
+// many. What it does depends on their number alone, and not on who has the
+// address.
+func (s *Service) recordForgot(ctx context.Context, tx Tx, e audit.Entry, addr address.Address) error {
+	// The network last: requests from it wait for one another from here on.
+	ofAddress, err := tx.BumpFailures(ctx, s.c.MAC("security.forgot", []byte(addr.Key)), e.At, refusalWindow)
+	if err != nil {
+		return err
+	}
+	ofNetwork, err := tx.BumpFailures(ctx, s.c.MAC("security.forgot_network", []byte(clientip.Network(e.IP))), e.At, refusalWindow)
+	if err != nil || !kept(ofAddress) || !kept(ofNetwork) {
+		return err
+	}
+	if n := max(ofAddress, ofNetwork); n > refusalsKept {
+		e.Changes = []audit.Change{{Field: "requests_in_the_last_hour", After: itoa(n)}}
+	}
+	return tx.AppendAudit(ctx, e)
 }
 
 // startReset stores and mails a link. For nobody it does the same work, and the
@@ -61,15 +91,10 @@ func (s *Service) startReset(ctx context.Context, tx Tx, actor audit.Actor, acco
 		return err
 	}
 	var letter mail.Letter = mail.Decoy{}
-	target := audit.Target{Kind: "address"}
 	if !p.ID.IsZero() {
 		letter = ResetLetter{Token: secret.Reveal(), ExpiresAt: r.ExpiresAt, Device: deviceOf(actor)}
-		target = p.target()
 	}
-	if err := s.post(ctx, tx, p.Recipient(), letter, now); err != nil {
-		return err
-	}
-	return tx.AppendAudit(ctx, actor.Did(ActionResetRequested, target, now).InHistoryOf(p.ID))
+	return s.post(ctx, tx, p.Recipient(), letter, now)
 }
 
 // CheckReset returns nil if a link could be used now, else ErrLinkGone. It does
@@ -165,6 +190,9 @@ func (s *Service) Recover(ctx context.Context, actor audit.Actor, user id.User) 
 		if err != nil {
 			return err
 		}
-		return s.startReset(ctx, tx, actor, s.accountKey(addr.Key), p, now)
+		if err := s.startReset(ctx, tx, actor, s.accountKey(addr.Key), p, now); err != nil {
+			return err
+		}
+		return tx.AppendAudit(ctx, actor.Did(ActionResetRequested, p.target(), now).InHistoryOf(user))
 	})
 }

@@ -7,79 +7,106 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/aegisrunner/account-settings/accounts"
 	"github.com/aegisrunner/account-settings/security"
 )
 
 func failureTests() []check {
-	return []check{
-		{"BumpFailures/CountsThisOneIncluded", bumpCounts},
-		{"BumpFailures/KeysAreCountedApart", bumpKeys},
-		{"BumpFailures/WindowEndsAndTheNextBegins", bumpWindow},
-		{"BumpFailures/RolledBackIsNotCounted", bumpRolledBack},
-		{"BumpFailures/CountsEachOf16", bumpRace},
-		{"PurgeSessions/RemovesFailureCountsOlderThanADay", purgeFailures},
-	}
+	return append(counterTests("BumpFailures", bumpFailures),
+		check{"PurgeSessions/RemovesFailureCountsOlderThanADay", purgeFailures})
 }
 
-func (w *world) fail(key string, now time.Time, window time.Duration) (int, error) {
+func requestTests() []check { return counterTests("BumpRequests", bumpRequests) }
+
+// bump counts once in a transaction of its own, which ends with the error of end.
+type bump func(w *world, key string, now time.Time, window time.Duration, end error) (int, error)
+
+func bumpFailures(w *world, key string, now time.Time, window time.Duration, end error) (int, error) {
 	return securityGet(w, func(ctx context.Context, tx security.Tx) (int, error) {
-		return tx.BumpFailures(ctx, hashOf(key), now, window)
+		n, err := tx.BumpFailures(ctx, hashOf(key), now, window)
+		return n, errors.Join(err, end)
 	})
 }
 
-func (w *world) wantFailures(key string, now time.Time, window time.Duration, want int) {
-	w.Helper()
-	got, err := w.fail(key, now, window)
-	w.must(err)
+func bumpRequests(w *world, key string, now time.Time, window time.Duration, end error) (int, error) {
+	return accountsGet(w, func(ctx context.Context, tx accounts.Tx) (int, error) {
+		n, err := tx.BumpRequests(ctx, hashOf(key), now, window)
+		return n, errors.Join(err, end)
+	})
+}
+
+func counterTests(method string, b bump) []check {
+	of := func(test func(c counter)) func(w *world) {
+		return func(w *world) { test(counter{w, method, b}) }
+	}
+	return []check{
+		{method + "/CountsThisOneIncluded", of(bumpCounts)},
+		{method + "/KeysAreCountedApart", of(bumpKeys)},
+		{method + "/WindowEndsAndTheNextBegins", of(bumpWindow)},
+		{method + "/RolledBackIsNotCounted", of(bumpRolledBack)},
+		{method + "/CountsEachOf16", of(bumpRace)},
+	}
+}
+
+// counter is a world with the method that is tested.
+type counter struct {
+	*world
+	method string
+	bump   bump
+}
+
+func (c counter) want(key string, now time.Time, window time.Duration, want int) {
+	c.Helper()
+	got, err := c.bump(c.world, key, now, window, nil)
+	c.must(err)
 	if got != want {
-		w.Errorf("BumpFailures of %q at %v = %d, want %d", key, now, got, want)
+		c.Errorf("%s of %q at %v = %d, want %d", c.method, key, now, got, want)
 	}
 }
 
-func bumpCounts(w *world) {
+func bumpCounts(w counter) {
 	for i := range 5 {
-		w.wantFailures("key", base.Add(time.Duration(i)*time.Second), time.Hour, i+1)
+		w.want("key", base.Add(time.Duration(i)*time.Second), time.Hour, i+1)
 	}
 }
 
-func bumpKeys(w *world) {
-	w.wantFailures("one", base, time.Hour, 1)
-	w.wantFailures("two", base, time.Hour, 1)
-	w.wantFailures("one", base, time.Hour, 2)
-	w.wantFailures("two", base, time.Hour, 2)
+func bumpKeys(w counter) {
+	w.want("one", base, time.Hour, 1)
+	w.want("two", base, time.Hour, 1)
+	w.want("one", base, time.Hour, 2)
+	w.want("two", base, time.Hour, 2)
 }
 
 // bumpWindow: a window is measured from its first failure, however many follow,
 // and the next begins with a failure, not with the end of the last.
-func bumpWindow(w *world) {
+func bumpWindow(w counter) {
 	const window = time.Hour
-	w.wantFailures("key", base, window, 1)
-	w.wantFailures("key", base.Add(window/2), window, 2)
-	w.wantFailures("key", base.Add(window-tick), window, 3)
+	w.want("key", base, window, 1)
+	w.want("key", base.Add(window/2), window, 2)
+	w.want("key", base.Add(window-tick), window, 3)
 	second := base.Add(window)
-	w.wantFailures("key", second, window, 1)
-	w.wantFailures("key", second.Add(window-tick), window, 2)
+	w.want("key", second, window, 1)
+	w.want("key", second.Add(window-tick), window, 2)
 	third := second.Add(window + window/2)
-	w.wantFailures("key", third, window, 1)
-	w.wantFailures("key", third.Add(window-tick), window, 2)
-	w.wantFailures("key", third.Add(window), window, 1)
+	w.want("key", third, window, 1)
+	w.want("key", third.Add(window-tick), window, 2)
+	w.want("key", third.Add(window), window, 1)
 }
 
-func bumpRolledBack(w *world) {
-	w.wantFailures("key", base, time.Hour, 1)
-	_ = w.s.Security().Update(w.ctx, func(ctx context.Context, tx security.Tx) error {
-		_, err := tx.BumpFailures(ctx, hashOf("key"), base, time.Hour)
-		return errors.Join(err, errBoom)
-	})
-	w.wantFailures("key", base, time.Hour, 2)
+func bumpRolledBack(w counter) {
+	w.want("key", base, time.Hour, 1)
+	if _, err := w.bump(w.world, "key", base, time.Hour, errBoom); !errors.Is(err, errBoom) {
+		w.Errorf("%s in a transaction that fails: %v", w.method, err)
+	}
+	w.want("key", base, time.Hour, 2)
 }
 
-func bumpRace(w *world) {
+func bumpRace(w counter) {
 	for round := range w.opts.rounds() {
 		key := "key" + strconv.Itoa(round) // from the very first failure on
 		counts := make([]int, racers)
 		errs := w.race(func(i int) (err error) {
-			counts[i], err = w.fail(key, base, time.Hour)
+			counts[i], err = w.bump(w.world, key, base, time.Hour, nil)
 			return err
 		})
 		w.must(errors.Join(errs...))
@@ -92,13 +119,14 @@ func bumpRace(w *world) {
 	}
 }
 
-func purgeFailures(w *world) {
+func purgeFailures(world *world) {
+	w := counter{world, "BumpFailures", bumpFailures}
 	const window = 72 * time.Hour
-	w.wantFailures("key", base, window, 1)
+	w.want("key", base, window, 1)
 	w.purgeSessions(base.Add(day-time.Hour), base.Add(-day), 10)
-	w.wantFailures("key", base, window, 2)
+	w.want("key", base, window, 2)
 	if n := w.purgeSessions(base.Add(day+time.Hour), base.Add(-day), 10); n != 1 {
 		w.Errorf("PurgeSessions removed %d, want the failure count", n)
 	}
-	w.wantFailures("key", base.Add(day+time.Hour), window, 1)
+	w.want("key", base.Add(day+time.Hour), window, 1)
 }

@@ -105,6 +105,7 @@ func (o Options) Accounts(t *testing.T, open Open) {
 	o.run(t, open, emailChangeTests())
 	o.run(t, open, undoTests())
 	o.run(t, open, discardTests())
+	o.run(t, open, requestTests())
 }
 
 // Security is [Security] with options.

@@ -44,7 +44,7 @@ func newFixture(t *testing.T) *fixture {
 	store := memstore.New()
 	limiter := security.NewMemoryLimiter(now)
 	s := &flows.Services{Store: store}
-	s.Accounts, err = accounts.New(accounts.Config{Store: store.Accounts(), Sealer: ring, Blobs: store.Blobs(), Limiter: limiter, Now: now})
+	s.Accounts, err = accounts.New(accounts.Config{Store: store.Accounts(), Sealer: ring, MAC: ring.MAC, Blobs: store.Blobs(), Limiter: limiter, Now: now})
 	require.NoError(t, err)
 	s.Security, err = security.New(security.Config{
 		Store: store.Security(), Sealer: ring, MAC: ring.MAC, Limiter: limiter, Now: now,

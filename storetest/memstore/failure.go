@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/aegisrunner/account-settings/accounts"
 	"github.com/aegisrunner/account-settings/security"
 )
 
@@ -18,13 +19,26 @@ func (tx securityTx) BumpFailures(ctx context.Context, key security.Hash, now ti
 	if err != nil {
 		return 0, err
 	}
+	return st.bump(key, now, window), nil
+}
+
+// BumpRequests implements [accounts.Tx].
+func (tx accountsTx) BumpRequests(ctx context.Context, key accounts.Hash, now time.Time, window time.Duration) (int, error) {
+	st, err := tx.scope.view(ctx)
+	if err != nil {
+		return 0, err
+	}
+	return st.bump(key, now, window), nil
+}
+
+func (st *state) bump(key [32]byte, now time.Time, window time.Duration) int {
 	f, ok := st.failures[key]
 	if !ok || !now.Before(f.since.Add(window)) {
 		f = failure{since: now}
 	}
 	f.count++
 	st.failures[key] = f
-	return f.count, nil
+	return f.count
 }
 
 func (st *state) purgeFailures(now time.Time) int {

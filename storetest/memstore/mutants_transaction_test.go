@@ -8,7 +8,7 @@ var transactionMutants = []mutant{
 		`Update/RollsBackOnErrorWhichIsItsOwn Update/NestedIsUndoneWithTheOutermost InTx/RollsBackEveryDomain
 		AppendAudit/RolledBackIsNotStored EnqueueMail/RolledBackIsNeverSent SpendSignUp/UnspentIfRolledBack
 		SpendReset/UnspentIfRolledBack ConfirmEmailChange/UnspentIfRolledBack InsertReset/RolledBackVoidsNothing
-		BumpFailures/RolledBackIsNotCounted RevokeSessions/RolledBackEndsNone Update/CancelledInsideAnswersTruly`,
+		BumpFailures/RolledBackIsNotCounted BumpRequests/RolledBackIsNotCounted RevokeSessions/RolledBackEndsNone Update/CancelledInsideAnswersTruly`,
 		"scope.go", "fn); err != nil {\n\t\treturn err\n\t}\n\ts.state.Store", "fn); err != nil {\n\t\ts.state.Store(tx.state)\n\t\treturn err\n\t}\n\ts.state.Store"),
 	broken("an error is replaced",
 		"Update/RollsBackOnErrorWhichIsItsOwn",
@@ -123,7 +123,7 @@ var transactionMutants = []mutant{
 		SpendSignUp/OneWinnerOf16 ConfirmEmailChange/OneWinnerOf16 UndoEmailChange/OneWinnerOf16
 		UndoEmailChange/RacesConfirmEmailChange LockPerson/LosesNoChangeOf16 UpgradePassword/OneWinnerOf16
 		TouchSession/OneWriterOf16 RevokeSession/OneWinnerOf16 TrimSessions/EachOf16KeepsTheLimit
-		SpendReset/OneWinnerOf16 BumpFailures/CountsEachOf16 ClaimMail/EachLetterToOneOf16`,
+		SpendReset/OneWinnerOf16 BumpFailures/CountsEachOf16 BumpRequests/CountsEachOf16 ClaimMail/EachLetterToOneOf16`,
 		"memstore.go", "newStore(1)", "newStore(64)",
 		"scope.go", `"sync/atomic"`, "\"sync/atomic\"\n\t\"time\"",
 		"scope.go", "tx.state = s.state.Load().clone()", "tx.state = s.state.Load().clone()\n\ttime.Sleep(20 * time.Millisecond)"),
