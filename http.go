@@ -10,6 +10,7 @@ import (
 
 	"github.com/aegisrunner/account-settings/audit"
 	"github.com/aegisrunner/account-settings/id"
+	"github.com/aegisrunner/account-settings/internal/httpapi"
 	"github.com/aegisrunner/account-settings/internal/problem"
 	"github.com/aegisrunner/account-settings/security/httpsession"
 )
@@ -21,10 +22,10 @@ type jsonText = json.RawMessage
 // mux: it answers 404 for what is not its own.
 func (s *Settings) Handler() http.Handler { return s.handler }
 
-func (s *Settings) route(api, site http.Handler) http.Handler {
+func (s *Settings) route(api *httpapi.API, site http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle(s.c.Paths.API+"/", api)
-	mux.Handle(s.c.Paths.Pages+"/avatars/", api)
+	mux.Handle(s.c.Paths.Pages+"/avatars/", api.Pictures(site))
 	mux.Handle("/", site)
 	return s.sessions.Identify(s.secure(mux))
 }

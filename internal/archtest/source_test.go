@@ -68,8 +68,8 @@ var rules = []rule{
 		skip: suites,
 		find: panics,
 		allow: map[string]string{
-			"internal/httpapi: (*API).ServeHTTP": "http.ErrAbortHandler is passed on to net/http, which understands it",
-			"internal/pages: (*Site).recover":    "http.ErrAbortHandler is passed on to net/http, which understands it",
+			"internal/httpapi: (*API).guard":  "http.ErrAbortHandler is passed on to net/http, which understands it",
+			"internal/pages: (*Site).recover": "http.ErrAbortHandler is passed on to net/http, which understands it",
 		},
 	},
 	{

@@ -4,7 +4,6 @@ import (
 	"mime"
 	"net/http"
 	"reflect"
-	"strconv"
 	"strings"
 	"time"
 
@@ -104,31 +103,6 @@ func limitUpload(w http.ResponseWriter) {
 func (a *API) deletePicture(c *call) (*nothing, error) {
 	_, err := a.c.Flows.Accounts.RemovePicture(c.ctx(), c.actor())
 	return nil, err
-}
-
-// servePicture answers GET /avatars/{key}/{size}. The address is public and
-// random, and what is under it never changes; a replaced one is gone at once.
-func (a *API) servePicture(w http.ResponseWriter, r *http.Request) {
-	name, png := strings.CutSuffix(r.PathValue("size"), ".png")
-	size, err := strconv.Atoi(name)
-	if err != nil || strconv.Itoa(size) != name {
-		a.fail(w, r, errNotFound)
-		return
-	}
-	p, err := a.c.Flows.Accounts.PictureByKey(r.Context(), r.PathValue("key"), size, png)
-	if err != nil {
-		a.fail(w, r, err)
-		return
-	}
-	h := w.Header()
-	h.Set("Content-Type", p.ContentType)
-	h.Set("Content-Length", strconv.Itoa(len(p.Data)))
-	h.Set("Content-Disposition", "inline")
-	h.Set("Cache-Control", "public, max-age=31536000, immutable")
-	h.Set("Content-Security-Policy", "sandbox; default-src 'none'; style-src 'none'; frame-ancestors 'none'")
-	h.Set("Cross-Origin-Resource-Policy", "cross-origin")
-	h.Set("X-Content-Type-Options", "nosniff")
-	_, _ = w.Write(p.Data)
 }
 
 type pendingEmail struct {

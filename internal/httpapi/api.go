@@ -72,17 +72,19 @@ func New(c Config) (*API, error) {
 	a.mux.HandleFunc("GET "+c.Prefix+"/docs", a.serveDocs)
 	a.mux.HandleFunc("GET "+c.Prefix+"/docs.css", serveDocsStyle)
 	a.mux.HandleFunc(c.Prefix+"/", a.unknown)
-	// Pictures are public, and their addresses do not change with the API's.
-	a.mux.HandleFunc("GET "+c.Pages+"/avatars/{key}/{size}", a.servePicture)
 	return a, nil
 }
 
 // ServeHTTP implements [http.Handler]. Requests must have passed
 // httpsession.Manager.Identify.
-func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.guard(w, r, a.mux) }
+
+// guard sets what every answer has, and answers for a handler that panics.
+func (a *API) guard(w http.ResponseWriter, r *http.Request, next http.Handler) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+	h.Set("X-Content-Type-Options", "nosniff")
 	defer func() {
 		v := recover()
 		if v == nil {
@@ -93,7 +95,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		a.fail(w, r, errors.New("panic in a handler"), slog.Any("panic", v))
 	}()
-	a.mux.ServeHTTP(w, r)
+	next.ServeHTTP(w, r)
 }
 
 // unknown answers paths and methods that are not in the table.
@@ -113,7 +115,11 @@ func (a *API) unknown(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, errNotFound)
 		return
 	}
-	w.Header().Set("Allow", strings.Join(allowed, ", "))
+	refuseMethod(w, strings.Join(allowed, ", "))
+}
+
+func refuseMethod(w http.ResponseWriter, allowed string) {
+	w.Header().Set("Allow", allowed)
 	writeProblem(w, http.StatusMethodNotAllowed, problemBody{
 		Type: "about:blank", Title: http.StatusText(http.StatusMethodNotAllowed), Status: http.StatusMethodNotAllowed,
 		Detail: "This path does not answer to this method.", Code: "method_not_allowed",
