@@ -19,6 +19,8 @@ type personRow struct {
 	Locale            string  `bun:"locale"`
 	PasswordHash      string  `bun:"password_hash"`
 	PasswordChangedAt stamp   `bun:"password_changed_at"`
+	TwoFactor         bool    `bun:"two_factor"`
+	Passkeys          int     `bun:"passkeys"`
 	Version           int64   `bun:"version"`
 	Sessions          int     `bun:"sessions"`
 }
@@ -27,12 +29,15 @@ func (r *personRow) person() security.Person {
 	return security.Person{
 		Sessions: r.Sessions,
 		ID:       r.ID, Name: r.Name, Email: r.Email, Timezone: r.Timezone, Locale: r.Locale,
-		PasswordHash: security.PasswordHash(r.PasswordHash), PasswordChangedAt: r.PasswordChangedAt.Time, Version: r.Version,
+		PasswordHash: security.PasswordHash(r.PasswordHash), PasswordChangedAt: r.PasswordChangedAt.Time,
+		TwoFactor: r.TwoFactor, Passkeys: r.Passkeys, Version: r.Version,
 	}
 }
 
 const personColumns = `u.id, u.name, u.email, u.timezone, u.locale,
-	c.password_hash, c.password_changed_at, COALESCE(c.version, 0) AS version`
+	c.password_hash, c.password_changed_at, COALESCE(c.version, 0) AS version,
+	EXISTS (SELECT 1 FROM settings_totp AS t WHERE t.user_id = u.id AND t.confirmed_at IS NOT NULL) AS two_factor,
+	(SELECT count(*) FROM settings_passkeys AS k WHERE k.user_id = u.id) AS passkeys`
 
 func selectPerson(ctx context.Context, db bun.IDB, column, value string) (security.Person, error) {
 	if value == "" || !plain(value) {
@@ -59,21 +64,28 @@ func (s securityReader) PersonByID(ctx context.Context, user id.User) (security.
 	return selectPerson(ctx, s.conn(ctx), "id", user.String())
 }
 
-// LockPerson implements security.Tx, in one round trip: signing in takes it. On
-// PostgreSQL who had to wait for the lock reads the row as it is afterwards.
+// LockPerson implements security.Tx. On PostgreSQL one statement would not do:
+// who had to wait for the lock would read factors and sessions as they were
+// before, and two requests at once would each leave the other's passkey.
 func (t securityTx) LockPerson(ctx context.Context, user id.User) (security.Person, error) {
-	credential := `LEFT JOIN LATERAL (SELECT * FROM settings_credentials WHERE user_id = u.id FOR NO KEY UPDATE) AS c ON true`
-	if t.tx.t.db.dialect == SQLite { // the transaction is the lock
-		credential = `LEFT JOIN settings_credentials AS c ON c.user_id = u.id`
+	if err := t.lockCredential(ctx, user); err != nil {
+		return security.Person{}, err
 	}
 	var row personRow
 	err := t.tx.NewRaw(`
 		SELECT `+personColumns+`, (SELECT count(*) FROM settings_sessions AS s WHERE s.user_id = u.id) AS sessions
-		FROM settings_users AS u `+credential+` WHERE u.id = ? AND u.deleted_at IS NULL`, user).Scan(ctx, &row)
+		FROM settings_users AS u LEFT JOIN settings_credentials AS c ON c.user_id = u.id
+		WHERE u.id = ? AND u.deleted_at IS NULL`, user).Scan(ctx, &row)
 	if err != nil {
 		return security.Person{}, missing(err, security.ErrPersonNotFound)
 	}
 	return row.person(), nil
+}
+
+// lockCredential keeps others from changing the credential, and the factors, of
+// a person until the transaction ends. On SQLite the transaction is the lock.
+func (t securityTx) lockCredential(ctx context.Context, user id.User) error {
+	return t.lockCredentialOf(ctx, "?", user)
 }
 
 // InsertCredential implements security.Tx.

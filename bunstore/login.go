@@ -15,7 +15,9 @@ const loginSQL = `SELECT s.id, s.user_id, s.method, s.connection, s.version,
 	s.password_at, s.totp_at, s.backup_code_at, s.passkey_at, s.email_code_at, s.sso_at,
 	s.ip, s.user_agent, s.signed_in_at, s.last_used_at, s.expires_at,
 	u.name, u.email, u.timezone, u.locale,
-	c.password_hash IS NOT NULL, c.password_changed_at, COALESCE(c.version, 0)
+	c.password_hash IS NOT NULL, c.password_changed_at, COALESCE(c.version, 0),
+	EXISTS (SELECT 1 FROM settings_totp AS t WHERE t.user_id = s.user_id AND t.confirmed_at IS NOT NULL),
+	(SELECT count(*) FROM settings_passkeys AS k WHERE k.user_id = s.user_id)
 FROM settings_sessions AS s
 JOIN settings_users AS u ON u.id = s.user_id
 LEFT JOIN settings_credentials AS c ON c.user_id = s.user_id
@@ -70,7 +72,8 @@ func scanLogin(row *sql.Row) (security.Login, error) {
 	err := row.Scan(&r.ID, &r.User, &r.Method, &r.Connection, &r.Version,
 		&r.PasswordAt, &r.TOTPAt, &r.BackupCodeAt, &r.PasskeyAt, &r.EmailCodeAt, &r.SSOAt,
 		&r.IP, &r.UserAgent, &r.SignedInAt, &r.LastUsedAt, &r.ExpiresAt,
-		&p.Name, &p.Email, &p.Timezone, &p.Locale, &has, &changed, &p.Version)
+		&p.Name, &p.Email, &p.Timezone, &p.Locale, &has, &changed, &p.Version,
+		&p.TwoFactor, &p.Passkeys)
 	if err != nil {
 		return security.Login{}, missing(err, security.ErrSessionNotFound)
 	}

@@ -157,13 +157,16 @@ type plainLogin struct {
 	HasPassword                                         bool
 	PasswordChangedAt                                   sql.NullTime
 	PersonVersion                                       int64
+	TwoFactor                                           bool
+	Passkeys                                            int
 }
 
 func (h handWritten) login(ctx context.Context, hash security.Hash) (l plainLogin, err error) {
 	err = h.stmt.QueryRowContext(ctx, hash[:]).Scan(&l.ID, &l.User, &l.Method, &l.Connection, &l.Version,
 		&l.Password, &l.TOTP, &l.BackupCode, &l.Passkey, &l.EmailCode, &l.SSO,
 		&l.IP, &l.UserAgent, &l.SignedInAt, &l.LastUsedAt, &l.ExpiresAt,
-		&l.Name, &l.Email, &l.Timezone, &l.Locale, &l.HasPassword, &l.PasswordChangedAt, &l.PersonVersion)
+		&l.Name, &l.Email, &l.Timezone, &l.Locale, &l.HasPassword, &l.PasswordChangedAt, &l.PersonVersion,
+		&l.TwoFactor, &l.Passkeys)
 	return l, err
 }
 

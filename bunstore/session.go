@@ -159,32 +159,3 @@ func (t securityTx) TrimSessions(ctx context.Context, user id.User, keep int) (i
 			SELECT id FROM settings_sessions WHERE user_id = ?0 ORDER BY signed_in_at DESC, id DESC LIMIT ?1)`,
 		user, max(keep, 0)).Exec(ctx))
 }
-
-// PurgeSessions implements security.Tx.
-func (t securityTx) PurgeSessions(ctx context.Context, now, idleSince time.Time, limit int) (int, error) {
-	purge := []struct {
-		table, key, condition string
-		before                time.Time
-	}{
-		{"settings_sessions", "id", "expires_at < ?2", now},
-		{"settings_sessions", "id", "last_used_at < ?2", idleSince},
-		{"settings_resets", "token_hash", "expires_at < ?2", now},
-		{"settings_resets", "token_hash", "spent_at <= ?2", now},
-		{"settings_failures", "key", "started_at < ?2", now.Add(-24 * time.Hour)},
-	}
-	total := 0
-	for _, p := range purge {
-		if total >= limit {
-			break
-		}
-		n, err := affected(t.tx.NewRaw(`
-			WITH old AS (SELECT ?0 FROM ?1 WHERE `+p.condition+` LIMIT ?3 ?4)
-			DELETE FROM ?1 WHERE ?0 IN (SELECT ?0 FROM old)`,
-			bun.Ident(p.key), bun.Ident(p.table), at(p.before), limit-total, t.db.dialect.skipLocked()).Exec(ctx))
-		total += n
-		if err != nil {
-			return total, err
-		}
-	}
-	return total, nil
-}
