@@ -187,6 +187,53 @@ func TestFailedSignInsAreBounded(t *testing.T) {
 	})
 }
 
+// The entry of a password that was changed, reset or voided tells how many
+// sessions ended with it.
+func TestEntriesTellHowManySessionsEnded(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, db *bunstore.DB) {
+		app := settingstest.Start(t, settings.Config{Store: db})
+		c := app.SignUp("ada@example.com", "Ada")
+		user, err := id.ParseUser(api(t, c, get, "/account", nil, 200)["id"].(string))
+		require.NoError(t, err)
+		last := func(action audit.Action) []audit.Change {
+			t.Helper()
+			all, err := db.Audit().Entries(t.Context(), user, id.Entry{}, 1000)
+			require.NoError(t, err)
+			i := slices.IndexFunc(all, func(e audit.Entry) bool { return e.Action == action && e.Outcome == audit.Done })
+			require.NotEqual(t, -1, i, "no entry of %s", action)
+			return all[i].Changes
+		}
+		ended := func(n string) []audit.Change { return []audit.Change{{Field: "sessions_ended", After: n}} }
+
+		app.SignIn("ada@example.com")
+		app.SignIn("ada@example.com")
+		api(t, c, put, "/account/password", object{"current_password": settingstest.Password, "password": "another horse 7"}, 204)
+		require.Equal(t, ended("2"), last(security.ActionPasswordChanged), "and the one that acts goes on")
+		api(t, c, put, "/account/password", object{"current_password": "another horse 7", "password": settingstest.Password}, 204)
+		require.Empty(t, last(security.ActionPasswordChanged), "there was no other")
+
+		app.SignIn("ada@example.com")
+		app.SignIn("ada@example.com")
+		reset := func() {
+			api(t, app.Client(), post, "/auth/password/forgot", object{"email": "ada@example.com"}, 202)
+			api(t, app.Client(), post, "/auth/password/reset", object{
+				"token": app.LinkToken("ada@example.com", "security.reset"), "password": settingstest.Password,
+			}, 204)
+		}
+		reset()
+		require.Equal(t, ended("3"), last(security.ActionPasswordReset))
+		reset()
+		require.Empty(t, last(security.ActionPasswordReset))
+
+		c = app.SignIn("ada@example.com")
+		api(t, c, post, "/account/email", object{"email": "new@example.com"}, 202)
+		api(t, app.Client(), post, "/account/email/confirm", object{"token": app.LinkToken("new@example.com", "account.confirm_email")}, 204)
+		app.SignIn("new@example.com")
+		api(t, app.Client(), post, "/account/email/undo", object{"token": app.LinkToken("ada@example.com", "account.email_changed")}, 204)
+		require.Equal(t, ended("2"), last(security.ActionPasswordVoided))
+	})
+}
+
 // failing is a store whose audit log cannot be written.
 type failing struct {
 	settings.Store

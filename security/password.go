@@ -170,7 +170,8 @@ func (s *Service) ChangePassword(ctx context.Context, actor audit.Actor, in Chan
 		if err != nil {
 			return err
 		}
-		if _, err := tx.RevokeSessions(ctx, p.ID, actor.Session); err != nil {
+		ended, err := tx.RevokeSessions(ctx, p.ID, actor.Session)
+		if err != nil {
 			return err
 		}
 		session := Session{ID: actor.Session, User: p.ID, Proofs: actor.Proofs.With(audit.Password, now), Version: version}
@@ -181,7 +182,7 @@ func (s *Service) ChangePassword(ctx context.Context, actor audit.Actor, in Chan
 		if err := s.post(ctx, tx, p.Recipient(), letter, now); err != nil {
 			return err
 		}
-		return tx.AppendAudit(ctx, actor.Did(action, p.target(), now).InHistoryOf(p.ID))
+		return tx.AppendAudit(ctx, actor.Did(action, p.target(), now, sessionsEnded(ended)...).InHistoryOf(p.ID))
 	})
 	if err != nil {
 		return Token{}, unauthenticatedIfGone(err)

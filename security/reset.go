@@ -148,19 +148,29 @@ func (s *Service) ResetPassword(ctx context.Context, actor audit.Actor, raw, pas
 		if _, err := tx.SetPassword(ctx, p.ID, hash, now); err != nil {
 			return err
 		}
-		if _, err := tx.RevokeSessions(ctx, p.ID, id.Session{}); err != nil {
+		ended, err := tx.RevokeSessions(ctx, p.ID, id.Session{})
+		if err != nil {
 			return err
 		}
 		letter := PasswordChangedLetter{At: now, First: p.PasswordHash == "", ByLink: true, Device: deviceOf(actor)}
 		if err := s.post(ctx, tx, p.Recipient(), letter, now); err != nil {
 			return err
 		}
-		return tx.AppendAudit(ctx, actor.AsNobody().Did(ActionPasswordReset, p.target(), now).InHistoryOf(p.ID))
+		return tx.AppendAudit(ctx, actor.AsNobody().Did(ActionPasswordReset, p.target(), now, sessionsEnded(ended)...).InHistoryOf(p.ID))
 	})
 	if errors.Is(err, ErrPersonNotFound) {
 		return ErrLinkGone
 	}
 	return err
+}
+
+// sessionsEnded is what the entry of a password tells of the sessions that went
+// with the former one, if there were any.
+func sessionsEnded(n int) []audit.Change {
+	if n == 0 {
+		return nil
+	}
+	return []audit.Change{{Field: "sessions_ended", After: itoa(n)}}
 }
 
 // Recover is called in the transaction that gave a person the old address back:
@@ -175,14 +185,15 @@ func (s *Service) Recover(ctx context.Context, actor audit.Actor, user id.User) 
 		if _, err := tx.SetPassword(ctx, user, "", now); err != nil {
 			return err
 		}
-		if _, err := tx.RevokeSessions(ctx, user, id.Session{}); err != nil {
+		ended, err := tx.RevokeSessions(ctx, user, id.Session{})
+		if err != nil {
 			return err
 		}
 		p, err := tx.PersonByID(ctx, user)
 		if err != nil {
 			return err
 		}
-		err = tx.AppendAudit(ctx, actor.Did(ActionPasswordVoided, p.target(), now).InHistoryOf(user))
+		err = tx.AppendAudit(ctx, actor.Did(ActionPasswordVoided, p.target(), now, sessionsEnded(ended)...).InHistoryOf(user))
 		if err != nil {
 			return err
 		}
