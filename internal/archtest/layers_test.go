@@ -175,6 +175,7 @@ func TestEveryForbiddenDirectionIsRefused(t *testing.T) {
 		{"accounts", "."}, {"security/httpsession", "internal/httpapi"}, {"accounts", "internal/dbtest"},
 		{"internal/address", "accounts"}, {"internal/token", "security"}, {"internal/catalog", "internal/flows"},
 		{"internal/a-new-one", "accounts"}, {"internal/secretbox", "internal/letters"},
+		{"internal/qrcode", "security"}, {"security/maxmind", "accounts"}, {"security/breach", "internal/flows"},
 		{"internal/letters", "internal/flows"}, {"internal/flows", "internal/httpapi"},
 		{"internal/flows", "bunstore"}, {"internal/flows", "."},
 		{"internal/httpapi", "internal/pages"}, {"internal/pages", "internal/httpapi"},
@@ -194,7 +195,8 @@ func TestEveryIntendedDirectionIsAllowed(t *testing.T) {
 	for _, pair := range [][2]string{
 		{"id", "fault"}, {"audit", "fault"}, {"audit", "id"}, {"mail", "id"}, {"mail/smtp", "mail"},
 		{"accounts", "fault"}, {"accounts", "audit"}, {"accounts", "internal/address"},
-		{"security/httpsession", "security"}, {"security", "security/maxmind"}, {"security/httpsession", "internal/redirect"},
+		{"security/httpsession", "security"}, {"security/maxmind", "security"}, {"security/breach", "security"},
+		{"internal/pages", "internal/qrcode"}, {"examples/server", "security/maxmind"}, {"security/httpsession", "internal/redirect"},
 		{"internal/address", "fault"}, {"internal/picture", "internal/text"},
 		{"internal/letters", "accounts"}, {"internal/letters", "internal/catalog"}, {"internal/letters", "mail"},
 		{"internal/flows", "accounts"}, {"internal/flows", "internal/letters"},
