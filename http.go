@@ -3,6 +3,7 @@ package settings
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"math"
 	"net/http"
 	"net/url"
@@ -12,6 +13,7 @@ import (
 	"github.com/aegisrunner/account-settings/id"
 	"github.com/aegisrunner/account-settings/internal/httpapi"
 	"github.com/aegisrunner/account-settings/internal/problem"
+	"github.com/aegisrunner/account-settings/internal/redirect"
 	"github.com/aegisrunner/account-settings/security/httpsession"
 )
 
@@ -27,7 +29,20 @@ func (s *Settings) route(api *httpapi.API, site http.Handler) http.Handler {
 	mux.Handle(s.c.Paths.API+"/", api)
 	mux.Handle(s.c.Paths.Pages+"/avatars/", api.Pictures(site))
 	mux.Handle("/", site)
-	return s.sessions.Identify(s.secure(mux))
+	return s.identify(s.secure(mux))
+}
+
+// identify is httpsession.Manager.Identify for a request that has not passed one:
+// it keeps the one identifier that the outermost gave it.
+func (s *Settings) identify(next http.Handler) http.Handler {
+	fresh := s.sessions.Identify(next)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if httpsession.From(r.Context()).RequestID != "" {
+			next.ServeHTTP(w, r)
+			return
+		}
+		fresh.ServeHTTP(w, r)
+	})
 }
 
 // secure sets the headers that every answer has. Pages, assets and pictures say
@@ -57,6 +72,23 @@ type User struct {
 	Timezone string // IANA name
 	Locale   string // BCP 47
 	Actor    Actor  // to call the services with
+
+	app *Settings
+}
+
+// PictureURL returns the absolute address of the person's picture, a square of
+// 128 pixels for an <img>: uploaded, or drawn from the initials. It is public,
+// and another one once the picture has changed. It takes one look-up in the
+// database, whose errors it returns; a User that is not from [UserFrom] has none.
+func (u User) PictureURL(ctx context.Context) (string, error) {
+	if u.app == nil {
+		return "", errors.New("settings: a User that is not from UserFrom has no picture")
+	}
+	me, err := u.app.Accounts.Me(ctx, u.Actor)
+	if err != nil {
+		return "", err
+	}
+	return u.app.url.String() + u.app.c.Paths.Pages + "/avatars/" + me.AvatarKey + "/128", nil
 }
 
 type userKey struct{}
@@ -68,11 +100,12 @@ func UserFrom(ctx context.Context) (User, bool) {
 }
 
 // RequireUser lets only signed-in people through to next, which finds them by
-// [UserFrom]. A page view of somebody else is sent to sign in and comes back;
-// any other request gets 401. An unsafe request by cookie must come from
-// PublicURL's own pages, else 403.
+// [UserFrom]. A page view of somebody else is sent to sign in and comes back to
+// the address that the browser asked for, also below http.StripPrefix; any other
+// request gets 401. An unsafe request by cookie must come from PublicURL's own
+// pages, else 403.
 func (s *Settings) RequireUser(next http.Handler) http.Handler {
-	return s.sessions.Identify(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return s.identify(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		caller, err := s.sessions.Authenticate(r)
 		if err == nil && !caller.Actor.SignedIn() {
 			err = audit.ErrUnauthenticated
@@ -82,7 +115,7 @@ func (s *Settings) RequireUser(next http.Handler) http.Handler {
 			return
 		}
 		p := caller.Login.Person
-		u := User{ID: p.ID, Name: p.Name, Email: p.Email, Timezone: p.Timezone, Locale: p.Locale, Actor: caller.Actor}
+		u := User{ID: p.ID, Name: p.Name, Email: p.Email, Timezone: p.Timezone, Locale: p.Locale, Actor: caller.Actor, app: s}
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), userKey{}, u)))
 	}))
 }
@@ -95,7 +128,11 @@ func (s *Settings) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	page := (r.Method == http.MethodGet || r.Method == http.MethodHead) && r.Header.Get("Authorization") == ""
 	if p.Status == http.StatusUnauthorized && page {
-		http.Redirect(w, r, s.c.Paths.Pages+"/sign-in?next="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)
+		to := s.c.Paths.Pages + "/sign-in"
+		if next := asked(r); next != "" {
+			to += "?next=" + url.QueryEscape(next)
+		}
+		http.Redirect(w, r, to, http.StatusSeeOther) //nolint:gosec // a path of our own
 		return
 	}
 	if p.RetryAfter > 0 {
@@ -105,4 +142,17 @@ func (s *Settings) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		w.Header().Set("WWW-Authenticate", "Bearer")
 	}
 	http.Error(w, p.Detail, p.Status)
+}
+
+// asked returns the path and query that a browser asked for, or "" if nobody may
+// be sent there. Routers change r.URL on the way.
+func asked(r *http.Request) string {
+	if r.RequestURI == "" { // made by hand
+		return redirect.Safe(r.URL.RequestURI())
+	}
+	u, err := url.ParseRequestURI(r.RequestURI)
+	if err != nil {
+		return ""
+	}
+	return redirect.Safe(u.RequestURI()) // without the host that a proxy is asked for
 }
