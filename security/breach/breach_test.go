@@ -216,8 +216,10 @@ func TestErrorsDoNotTellWhatWasAsked(t *testing.T) {
 	for name, c := range map[string]*Client{
 		"refused":   unreachable(t),
 		"malformed": answering(t, others+suffix()),
-		"redirect":  serving(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "https://a.test"+r.URL.Path, http.StatusFound) }),
-		"status":    serving(t, func(w http.ResponseWriter, r *http.Request) { http.Error(w, r.URL.Path, 500) }),
+		"redirect": serving(t, func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "https://a.test"+r.URL.Path, http.StatusFound)
+		}),
+		"status": serving(t, func(w http.ResponseWriter, r *http.Request) { http.Error(w, r.URL.Path, 500) }),
 	} {
 		_, err := c.Breached(context.Background(), password)
 		require.Error(t, err, name)
