@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -110,6 +111,30 @@ func TestPagesGoOnAfterProof(t *testing.T) {
 		r = c.Form("/reauthenticate", url.Values{"password": {settingstest.Password}, "continue": {continuation(t, r)}})
 		require.Equal(t, "/settings/security", r.Header.Get("Location"))
 	})
+}
+
+// A form near the limit waits for the proof like any other.
+func TestLargeFormsGoOnAfterProof(t *testing.T) {
+	app := settingstest.Start(t, settings.Config{})
+	c := app.SignUp("ada@example.com", "Ada")
+	for name, typed := range map[string]string{
+		"letters":                                strings.Repeat("x", 60_000),
+		"what a browser encodes, and JSON again": strings.Repeat("<", 65_000/3),
+	} {
+		app.Clock.Advance(time.Hour)
+		r := c.Form("/settings/profile/email", url.Values{"email": {typed}})
+		require.Equal(t, 200, r.Status, name)
+		waiting := continuation(t, r)
+		require.Greater(t, len(waiting), 64<<10, "the sealed form is larger than a form may be")
+		r = c.Form("/reauthenticate", url.Values{"password": {"wrong horse 42"}, "continue": {waiting}})
+		require.Equal(t, 422, r.Status, name)
+		require.Equal(t, waiting, continuation(t, r), name)
+		r = c.Form("/reauthenticate", url.Values{"password": {settingstest.Password}, "continue": {waiting}})
+		require.Equal(t, 422, r.Status, "the address itself is no good")
+		require.Contains(t, string(r.Body), html.EscapeString(typed), "nothing of what was typed is lost: %s", name)
+	}
+	require.Equal(t, 413, c.Form("/settings/profile/email", url.Values{"email": {strings.Repeat("x", 64<<10)}}).Status)
+	require.Equal(t, 413, c.Form("/reauthenticate", url.Values{"continue": {strings.Repeat("x", 3*64<<10)}}).Status)
 }
 
 // AUTH-15: what waits is sealed for the session that began it, and for a quarter

@@ -120,13 +120,24 @@ func (s *Site) post(path string, h handler) { s.handle(http.MethodPost, path, h)
 
 const maxForm = 64 << 10
 
+// maxProofForm is for the form that carries another one, sealed: what a browser
+// has written in three bytes takes at most six in JSON, and base64 adds a third.
+const maxProofForm = 3 * maxForm
+
+func limitOf(path string) int64 {
+	if path == "/reauthenticate" {
+		return maxProofForm
+	}
+	return maxForm
+}
+
 func (s *Site) handle(method, path string, h handler) {
 	name := strings.TrimSuffix(path, "{$}")
 	s.known[name] = strings.TrimPrefix(s.known[name]+", "+method, ", ")
 	s.mux.HandleFunc(method+" "+s.c.Prefix+path, func(w http.ResponseWriter, r *http.Request) {
 		v := &visit{w: w, r: r, caller: httpsession.Caller{Actor: httpsession.From(r.Context())}}
 		defer s.recover(v)
-		if err := s.begin(v); err != nil {
+		if err := s.begin(v, limitOf(path)); err != nil {
 			s.fail(v, err)
 			return
 		}
@@ -136,8 +147,8 @@ func (s *Site) handle(method, path string, h handler) {
 	})
 }
 
-// begin checks where a form comes from, and reads it.
-func (s *Site) begin(v *visit) error {
+// begin checks where a form comes from, and reads it, up to limit bytes.
+func (s *Site) begin(v *visit, limit int64) error {
 	if v.r.Method != http.MethodPost {
 		return nil
 	}
@@ -147,7 +158,7 @@ func (s *Site) begin(v *visit) error {
 	if strings.HasPrefix(v.r.Header.Get("Content-Type"), "multipart/form-data") {
 		return nil // read as a stream by whoever wants it
 	}
-	v.r.Body = http.MaxBytesReader(v.w, v.r.Body, maxForm)
+	v.r.Body = http.MaxBytesReader(v.w, v.r.Body, limit)
 	err := v.r.ParseForm()
 	var tooLarge *http.MaxBytesError
 	switch {
