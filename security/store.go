@@ -91,6 +91,8 @@ type Reset struct {
 
 // Reader is what can be read outside of a transaction and inside.
 type Reader interface {
+	FactorReader
+
 	// PersonByEmail finds who signs in with the canonical address key, else
 	// ErrPersonNotFound, also for deleted people.
 	PersonByEmail(ctx context.Context, key string) (Person, error)
@@ -127,9 +129,10 @@ type Store interface {
 	InTransaction(ctx context.Context) bool
 }
 
-// Tx is the only place where credentials and sessions are written.
+// Tx is the only place where credentials, factors and sessions are written.
 type Tx interface {
 	Reader
+	FactorTx
 	audit.Appender
 	mail.Outbox
 

@@ -20,7 +20,8 @@ func (st *state) person(u accounts.User) security.Person {
 	c := st.credentials[u.ID]
 	return security.Person{
 		ID: u.ID, Name: u.Name, Email: u.Email, Timezone: u.Timezone, Locale: u.Locale,
-		PasswordHash: c.hash, PasswordChangedAt: c.changedAt, Version: c.version,
+		PasswordHash: c.hash, PasswordChangedAt: c.changedAt,
+		TwoFactor: st.twoFactor(u.ID), Passkeys: len(st.passkeysOf(u.ID)), Version: c.version,
 	}
 }
 

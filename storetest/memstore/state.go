@@ -27,6 +27,15 @@ type state struct {
 	resets      map[security.Hash]reset
 	failures    map[security.Hash]failure
 
+	totp        map[id.User]security.TOTP
+	backupCodes map[backupCode]struct{} // unspent
+	passkeys    map[id.Factor]security.Passkey
+	ceremonies  map[security.Hash]security.Ceremony
+	pending     map[security.Hash]security.PendingSignIn
+	emailCodes  map[id.User]emailCode
+	seen        map[place]time.Time
+	alerts      map[security.Hash]security.Alert // unspent
+
 	letters map[id.Mail]letter
 	entries []audit.Entry // in the order they were appended
 }
@@ -37,6 +46,9 @@ func (st *state) clone() *state {
 		changes: cloneMap(st.changes), discards: cloneMap(st.discards), blobs: cloneMap(st.blobs),
 		credentials: cloneMap(st.credentials), sessions: cloneMap(st.sessions),
 		resets: cloneMap(st.resets), failures: cloneMap(st.failures),
+		totp: cloneMap(st.totp), backupCodes: cloneMap(st.backupCodes), passkeys: cloneMap(st.passkeys),
+		ceremonies: cloneMap(st.ceremonies), pending: cloneMap(st.pending), emailCodes: cloneMap(st.emailCodes),
+		seen: cloneMap(st.seen), alerts: cloneMap(st.alerts),
 		letters: cloneMap(st.letters), entries: slices.Clone(st.entries),
 	}
 }
