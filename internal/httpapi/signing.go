@@ -126,7 +126,7 @@ func (a *API) handOver(c *call, s security.SignedIn, transport string) *signedIn
 	if transport == "token" {
 		out.SessionToken = s.Token.Reveal()
 	} else {
-		a.c.Sessions.SetCookie(c.w, s.Token)
+		a.c.Sessions.HandOver(c.w, c.r, s.Token)
 	}
 	return out
 }

@@ -82,7 +82,7 @@ func (s *Site) signIn(v *visit) error {
 		}
 		return s.render(v, status, nil, SignIn{Form: form, Email: email, Next: redirect.Safe(v.form.Get("next"))})
 	}
-	s.c.Sessions.SetCookie(v.w, out.Token)
+	s.c.Sessions.HandOver(v.w, v.r, out.Token)
 	s.enter(v, v.form.Get("next"))
 	return nil
 }
@@ -190,7 +190,7 @@ func (s *Site) complete(v *visit) error {
 		}
 		return s.render(v, status, nil, view)
 	}
-	s.c.Sessions.SetCookie(v.w, out.Token)
+	s.c.Sessions.HandOver(v.w, v.r, out.Token)
 	s.enter(v, "")
 	return nil
 }

@@ -45,6 +45,7 @@ var ErrCrossOrigin = fault.New(fault.Forbidden, "cross_origin", "httpsession: re
 type Sessions interface {
 	Authenticate(ctx context.Context, token string) (security.Login, error)
 	Touch(ctx context.Context, l security.Login, from audit.Actor) error
+	SignOut(ctx context.Context, actor audit.Actor) error
 }
 
 // Config configures a [Manager].
@@ -237,6 +238,33 @@ func (m *Manager) sameOrigin(r *http.Request) bool {
 // SetCookie gives the browser a session.
 func (m *Manager) SetCookie(w http.ResponseWriter, t security.Token) {
 	http.SetCookie(w, m.make(t.Reveal(), int(m.c.Lifetime/time.Second)))
+}
+
+// HandOver gives the browser that sent r the session that has just begun in it.
+// The one that its cookie named before, of the same person or of another, is
+// signed out: with the cookie gone nobody could end it from here. A client that
+// sends an Authorization header keeps what it has. That the former session did
+// not end does not undo the new one; it is logged.
+func (m *Manager) HandOver(w http.ResponseWriter, r *http.Request, t security.Token) {
+	m.SetCookie(w, t)
+	if err := m.endFormer(r); err != nil && r.Context().Err() == nil {
+		m.c.Log.WarnContext(r.Context(), "httpsession: former session of this browser not ended", "err", err)
+	}
+}
+
+func (m *Manager) endFormer(r *http.Request) error {
+	raw, via, err := m.token(r)
+	if err != nil || via != Cookie {
+		return nil //nolint:nilerr // a header that names no session has no cookie beside it
+	}
+	former, err := m.c.Sessions.Authenticate(r.Context(), raw)
+	if errors.Is(err, audit.ErrUnauthenticated) {
+		return nil // has ended already
+	}
+	if err != nil {
+		return err
+	}
+	return m.c.Sessions.SignOut(r.Context(), former.Actor(From(r.Context())))
 }
 
 // ClearCookie takes it away.
