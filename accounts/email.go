@@ -125,6 +125,8 @@ func (s *Service) EmailChangeByToken(ctx context.Context, actor audit.Actor, raw
 // where the link is opened. The old one is told, and reserved for
 // Config.UndoLifetime. ErrLinkGone; ErrEmailTaken if the address has got an
 // account meanwhile, in which case nothing changes and the link is not spent.
+// Ending the sessions and reset links of before is the caller's part, in the same
+// transaction; security.Service.EmailChanged does.
 func (s *Service) ConfirmEmailChange(ctx context.Context, actor audit.Actor, raw string) (EmailChange, error) {
 	now := s.now()
 	if err := s.allow(actor, PermEmailByLink, now); err != nil {
@@ -162,8 +164,10 @@ func (s *Service) ConfirmEmailChange(ctx context.Context, actor audit.Actor, raw
 }
 
 // UndoEmailChange cancels a pending request, or brings the old address back if
-// it was confirmed; ConfirmedAt of what it returns tells which. Ending sessions
-// and starting a password reset is the caller's part. ErrLinkGone.
+// it was confirmed; ConfirmedAt of what it returns tells which. After one that was
+// confirmed it is the caller's part, in the same transaction, to end the sessions,
+// to void the password and to mail a link for a new one, as security.Service.Recover
+// does. ErrLinkGone.
 func (s *Service) UndoEmailChange(ctx context.Context, actor audit.Actor, raw string) (EmailChange, error) {
 	now := s.now()
 	if err := s.allow(actor, PermEmailByLink, now); err != nil {
