@@ -67,6 +67,18 @@ type Config struct {
 	Password security.PasswordRules
 	Hashing  security.Hashing
 
+	// BreachChecker is asked about new passwords; see package security/breach.
+	// nil: nobody is asked.
+	BreachChecker security.BreachChecker
+
+	// Geolocator tells where an address is; see package security/maxmind. nil:
+	// places are left out.
+	Geolocator security.Geolocator
+
+	// RequireSecondFactor asks everybody for two factors: whoever has none
+	// enrolled reaches the page to enrol one, and little else.
+	RequireSecondFactor bool
+
 	// SessionIdle ends a session that is not used; zero: 14 days.
 	// SessionLifetime ends it however active; zero: 90 days.
 	SessionIdle, SessionLifetime time.Duration
@@ -235,10 +247,41 @@ func (s *Settings) wireDomains() (err error) {
 		Store: c.Store.Security(), Sealer: c.Keys.ring, MAC: c.Keys.ring.MAC, Limiter: c.Limiter,
 		Now: c.Now, Log: c.Log, Wake: s.wakeCourier, Password: c.Password, Hashing: c.Hashing,
 		SessionIdle: c.SessionIdle, SessionLifetime: c.SessionLifetime, StepUpAge: c.StepUpAge,
+		Product: c.Product, RelyingParty: relyingParty(s.url),
+		Geolocator: c.Geolocator, BreachChecker: c.BreachChecker, RequireSecondFactor: c.RequireSecondFactor,
 	})
 	s.flows = &flows.Services{Store: c.Store, Accounts: s.Accounts, Security: s.Security}
 	return err
 }
+
+// relyingParty is the host of the public URL. An address in numbers can have no
+// passkeys (WebAuthn Level 3, section 5.1.2).
+func relyingParty(u *url.URL) security.RelyingParty {
+	if _, err := netip.ParseAddr(u.Hostname()); err == nil {
+		return security.RelyingParty{}
+	}
+	return security.RelyingParty{ID: u.Hostname(), Origins: []string{u.Scheme + "://" + u.Host}}
+}
+
+// CheckKeys returns an error that names each key that secrets in the database
+// are sealed under and that is not in Config.Keys. Call it before serving: with a
+// key missing, people cannot prove their second factor.
+func (s *Settings) CheckKeys(ctx context.Context) error {
+	names, err := s.c.Store.Security().TOTPKeys(ctx)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, name := range names {
+		if !s.c.Keys.ring.Has(name) {
+			errs = append(errs, fmt.Errorf("%w: %q", ErrMissingKey, name))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// ErrMissingKey is wrapped by an error that names the key.
+var ErrMissingKey = errors.New("settings: second factors are sealed under a key that is not in Config.Keys")
 
 func (s *Settings) wireMail() error {
 	c := s.c

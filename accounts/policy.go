@@ -22,11 +22,11 @@ const (
 
 var policy = audit.Policy{
 	PermSignUp:       {},
-	PermView:         {SignedIn: true},
+	PermView:         {SignedIn: true, Enrollment: true},
 	PermUpdate:       {SignedIn: true},
 	PermPicture:      {SignedIn: true},
 	PermViewPicture:  {},
-	PermEmailPending: {SignedIn: true},
+	PermEmailPending: {SignedIn: true, Enrollment: true},
 	PermEmailChange:  {SignedIn: true, StepUp: true},
 	PermEmailCancel:  {SignedIn: true, StepUp: true},
 	PermEmailByLink:  {}, // the link is the proof

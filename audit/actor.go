@@ -28,8 +28,14 @@ type Actor struct {
 	Session id.Session
 
 	Proofs       Proofs // when each factor was last proven in this session
-	SecondFactor bool   // the person has a second factor enrolled
+	SecondFactor bool   // two-factor is on
 	HasPassword  bool
+	HasPasskey   bool
+	Limited      Limit // what the session is good for; "": everything
+
+	// Device is the SHA-256 of what the browser is recognised by. It proves
+	// nothing. Zero: not recognised.
+	Device [32]byte
 
 	IP        netip.Addr
 	UserAgent string // at most 512 bytes
@@ -98,13 +104,44 @@ func (p Proofs) With(f Factor, t time.Time) Proofs {
 	return p
 }
 
+// Since reports whether factor f was proven at t or later.
+func (p Proofs) Since(f Factor, t time.Time) bool {
+	at := p.At(f)
+	return !at.IsZero() && !at.Before(t)
+}
+
+// At returns when factor f was last proven; zero: never.
+func (p Proofs) At(f Factor) time.Time {
+	switch f {
+	case Password:
+		return p.Password
+	case TOTP:
+		return p.TOTP
+	case BackupCode:
+		return p.BackupCode
+	case Passkey:
+		return p.Passkey
+	case EmailCode:
+		return p.EmailCode
+	case SSO:
+		return p.SSO
+	}
+	return time.Time{}
+}
+
+// TwoFactors reports whether, taken together, they are proof of two factors: a
+// passkey, or another first factor with a code.
+func (p Proofs) TwoFactors() bool {
+	first := !p.Password.IsZero() || !p.EmailCode.IsZero() || !p.SSO.IsZero()
+	return !p.Passkey.IsZero() || first && (!p.TOTP.IsZero() || !p.BackupCode.IsZero())
+}
+
 // fresh reports whether the factor that step-up asks for was proven since t:
 // the second one where one is enrolled, else any of the person's own. SSO is
 // the organization's proof and not the person's.
 func (p Proofs) fresh(secondFactor bool, t time.Time) bool {
-	since := func(at time.Time) bool { return !at.IsZero() && !at.Before(t) }
-	if since(p.TOTP) || since(p.BackupCode) || since(p.Passkey) {
+	if p.Since(TOTP, t) || p.Since(BackupCode, t) || p.Since(Passkey, t) {
 		return true
 	}
-	return !secondFactor && (since(p.Password) || since(p.EmailCode))
+	return !secondFactor && (p.Since(Password, t) || p.Since(EmailCode, t))
 }

@@ -13,6 +13,17 @@ const DefaultStepUpAge = 10 * time.Minute
 // ErrUnauthenticated is returned when an operation needs a signed-in person.
 var ErrUnauthenticated = fault.New(fault.Unauthenticated, "unauthenticated", "nobody is signed in")
 
+// ErrEnrollmentRequired is returned to a session that is good for enrolling a
+// second factor alone.
+var ErrEnrollmentRequired = fault.New(fault.Forbidden, "second_factor_enrollment_required", "enrol a second factor first")
+
+// Limit says that a session is good for some things only.
+type Limit string
+
+// EnrollmentOnly is the limit of somebody who must have a second factor and has
+// none: such a session reaches what a [Rule] opens to it by Enrollment.
+const EnrollmentOnly Limit = "second_factor_enrollment"
+
 // ErrStepUp is what a [StepUpError] wraps.
 var ErrStepUp = fault.New(fault.StepUp, "reauthentication_required", "prove a factor again")
 
@@ -34,6 +45,10 @@ type Permission string
 type Rule struct {
 	SignedIn bool // a person, by a session
 	StepUp   bool // and a fresh proof
+
+	// Enrollment opens it to a session that is good for enrolling a second
+	// factor alone.
+	Enrollment bool
 }
 
 // Policy is the one table of a package: what each of its permissions needs.
@@ -53,6 +68,9 @@ func (pol Policy) Check(a Actor, p Permission, now time.Time, maxAge time.Durati
 	if !a.SignedIn() {
 		return ErrUnauthenticated
 	}
+	if a.Limited != "" && (a.Limited != EnrollmentOnly || !rule.Enrollment) {
+		return ErrEnrollmentRequired
+	}
 	if rule.StepUp {
 		return a.RequireStepUp(now, maxAge)
 	}
@@ -68,14 +86,25 @@ func (a Actor) RequireStepUp(now time.Time, maxAge time.Duration) error {
 	if a.Proofs.fresh(a.SecondFactor, now.Add(-maxAge)) {
 		return nil
 	}
-	e := &StepUpError{MaxAge: maxAge}
+	return &StepUpError{MaxAge: maxAge, Methods: a.StepUpMethods()}
+}
+
+// StepUpMethods returns what would prove anew who a is: the second factor where
+// two-factor is on, else what the person has, and a mailed code where that is
+// nothing.
+func (a Actor) StepUpMethods() []Factor {
+	var m []Factor
 	switch {
 	case a.SecondFactor:
-		e.Methods = []Factor{TOTP, BackupCode, Passkey}
+		m = []Factor{TOTP, BackupCode}
 	case a.HasPassword:
-		e.Methods = []Factor{Password}
-	default:
-		e.Methods = []Factor{EmailCode}
+		m = []Factor{Password}
 	}
-	return e
+	if a.HasPasskey {
+		m = append(m, Passkey)
+	}
+	if len(m) == 0 {
+		m = []Factor{EmailCode}
+	}
+	return m
 }

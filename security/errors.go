@@ -27,6 +27,15 @@ var (
 	// ErrTOTPEnabled: two-factor is on already.
 	ErrTOTPEnabled = fault.New(fault.Conflict, "totp_enabled", "security: two-factor authentication is on")
 
+	// ErrTwoFactorOff: two-factor is off, and what was asked is about it.
+	ErrTwoFactorOff = fault.New(fault.Conflict, "two_factor_off", "security: two-factor authentication is off")
+
+	// ErrPasskeysOff: the host has not turned passkeys on.
+	ErrPasskeysOff = fault.New(fault.NotFound, "not_found", "security: passkeys are off")
+
+	// ErrOtherFactor: a mailed code is for people who have nothing else.
+	ErrOtherFactor = fault.New(fault.Conflict, "other_factor", "security: the person has another factor to prove")
+
 	// ErrPasskeyTaken: the authenticator has registered this credential before.
 	ErrPasskeyTaken = fault.New(fault.Conflict, "passkey_taken", "security: passkey is registered already")
 

@@ -17,6 +17,7 @@ type open struct{}
 
 func (open) Seal(plaintext, _ []byte) ([]byte, error) { return plaintext, nil }
 func (open) Open(sealed, _ []byte) ([]byte, error)    { return sealed, nil }
+func (open) KeyOf([]byte) (string, bool)              { return "none", true }
 
 func mac(purpose string, data []byte) [32]byte {
 	h := hmac.New(sha256.New, []byte("a key that never changes"))
@@ -27,7 +28,7 @@ func mac(purpose string, data []byte) [32]byte {
 
 // The package alone, without the rest of the product.
 func ExampleNew() {
-	service, err := security.New(security.Config{Store: memstore.New().Security(), Sealer: open{}, MAC: mac})
+	service, err := security.New(security.Config{Store: memstore.New().Security(), Sealer: open{}, MAC: mac, Product: "Acme"})
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -2,6 +2,7 @@ package security
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"sync"
 	"time"
@@ -131,6 +132,17 @@ var (
 	budgetLink            = budget{"link", 300, time.Second}
 	budgetForgot          = budget{"forgot", 300, time.Second}
 	budgetMail            = budget{"mail", 5, 30 * time.Minute}
+
+	// Three of a million codes are right at any time. 10 tries and one more every
+	// 10 minutes are at most 154 in a day: somebody who knows the password gets
+	// in with a chance of 1 in 2,000.
+	budgetTOTP       = budget{"totp", 10, 10 * time.Minute}
+	budgetKnownCode  = budget{"code_known", 10, 30 * time.Second}
+	budgetBackupCode = budget{"backup_code", 10, 30 * time.Second}
+
+	budgetCeremony   = budget{"passkey", 60, 10 * time.Second}
+	budgetEmailCode  = budget{"email_code", 5, 10 * time.Minute}
+	budgetEmailTries = budget{"email_code_tries", 10, 10 * time.Minute}
 )
 
 type budget struct {
@@ -155,20 +167,28 @@ type takenUnit struct {
 // does not use up the network's budget.
 func (s *Service) take(ctx context.Context, units ...takenUnit) (*taken, error) {
 	t := &taken{limiter: s.c.Limiter}
+	if err := s.takeMore(ctx, t, units...); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// takeMore is take for buckets that are known later.
+func (s *Service) takeMore(ctx context.Context, t *taken, units ...takenUnit) error {
 	for _, u := range units {
 		wait, err := s.c.Limiter.Take(ctx, u.name+":"+u.key, u.burst, u.every)
 		switch {
 		case err != nil:
 			t.giveBack(ctx)
 			s.c.Log.ErrorContext(ctx, "security: limiter failed, attempt refused", "err", err)
-			return nil, &fault.Retry{Reason: errors.Join(fault.Unavailable, err), After: 5 * time.Second}
+			return &fault.Retry{Reason: errors.Join(fault.Unavailable, err), After: 5 * time.Second}
 		case wait > 0:
 			t.giveBack(ctx)
-			return nil, &fault.Retry{Reason: ErrRateLimited, After: wait}
+			return &fault.Retry{Reason: ErrRateLimited, After: wait}
 		}
 		t.units = append(t.units, u)
 	}
-	return t, nil
+	return nil
 }
 
 func (t *taken) giveBack(ctx context.Context) {
@@ -179,14 +199,38 @@ func (t *taken) giveBack(ctx context.Context) {
 	t.units = nil
 }
 
+func networkUnit(b budget, a audit.Actor) takenUnit {
+	return takenUnit{b, clientip.Network(a.IP)}
+}
+
 // passwordUnits is the one budget of every endpoint that checks this account's
 // password. account is a keyed hash of the canonical address, so that all
-// spellings share one bucket, known or not.
-func passwordUnits(account string, a audit.Actor) []takenUnit {
-	network := clientip.Network(a.IP)
-	return []takenUnit{
-		{budgetPasswordNetwork, network},
-		{budgetPasswordFrom, account + "@" + network},
-		{budgetPassword, account},
+// spellings share one bucket, known or not. A browser that the person has signed
+// in from is apart from all others, who can neither use its budget up nor share
+// in it.
+func passwordUnits(account Hash, a audit.Actor, known bool) []takenUnit {
+	key := hex.EncodeToString(account[:16])
+	if known {
+		return []takenUnit{{budgetPasswordFrom, key + "@device:" + hex.EncodeToString(a.Device[:16])}}
 	}
+	return []takenUnit{
+		{budgetPasswordFrom, key + "@" + clientip.Network(a.IP)},
+		{budgetPassword, key},
+	}
+}
+
+// codeUnits is the one budget of every endpoint that checks this person's codes.
+// It is taken for each try and given back for the right one, and no other
+// success fills it. Backup codes have 80 bits: bounding them for each network is
+// enough, and leaves them open to an owner whose other budget somebody else has
+// used up.
+func codeUnits(method audit.Factor, p Person, a audit.Actor, known bool) []takenUnit {
+	key := p.ID.String()
+	switch {
+	case known:
+		return []takenUnit{{budgetKnownCode, key + "@device:" + hex.EncodeToString(a.Device[:16])}}
+	case method == audit.BackupCode:
+		return []takenUnit{{budgetBackupCode, key + "@" + clientip.Network(a.IP)}}
+	}
+	return []takenUnit{{budgetTOTP, key}}
 }

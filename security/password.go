@@ -92,12 +92,32 @@ func (s *Service) HashNewPassword(ctx context.Context, field, password string) (
 	if err != nil {
 		return "", err
 	}
+	if err := s.notBreached(ctx, field, normal); err != nil {
+		return "", err
+	}
 	leave, err := s.hasher.enter()
 	if err != nil {
 		return "", err
 	}
 	defer leave()
 	return s.hasher.hash(ctx, normal)
+}
+
+// notBreached asks whether a new password is known from a breach. Who cannot
+// tell keeps nobody from choosing one.
+func (s *Service) notBreached(ctx context.Context, field, normal string) error {
+	if s.c.BreachChecker == nil {
+		return nil
+	}
+	known, err := s.c.BreachChecker.Breached(ctx, normal)
+	if err != nil {
+		s.c.Log.WarnContext(ctx, "security: password not checked for breaches", "err", err)
+		return nil
+	}
+	if !known {
+		return nil
+	}
+	return fault.Fields{{Name: field, Code: "breached_password", Message: "is known from a data breach; choose another"}}
 }
 
 // ChangePassword is what changing a password needs.
@@ -143,6 +163,9 @@ func (s *Service) ChangePassword(ctx context.Context, actor audit.Actor, in Chan
 	if err != nil {
 		return Token{}, err
 	}
+	if err := s.notBreached(ctx, "password", normal); err != nil {
+		return Token{}, err
+	}
 	leave, err := s.hasher.enter()
 	if err != nil {
 		return Token{}, err
@@ -178,7 +201,7 @@ func (s *Service) ChangePassword(ctx context.Context, actor audit.Actor, in Chan
 		if err := tx.RenewSession(ctx, session, hashOf(fresh)); err != nil {
 			return err
 		}
-		letter := PasswordChangedLetter{At: now, First: action == ActionPasswordSet, Device: deviceOf(actor)}
+		letter := PasswordChangedLetter{At: now, First: action == ActionPasswordSet, Device: s.deviceOf(ctx, actor)}
 		if err := s.post(ctx, tx, p.Recipient(), letter, now); err != nil {
 			return err
 		}

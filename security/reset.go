@@ -92,7 +92,7 @@ func (s *Service) startReset(ctx context.Context, tx Tx, actor audit.Actor, acco
 	}
 	var letter mail.Letter = mail.Decoy{}
 	if !p.ID.IsZero() {
-		letter = ResetLetter{Token: secret.Reveal(), ExpiresAt: r.ExpiresAt, Device: deviceOf(actor)}
+		letter = ResetLetter{Token: secret.Reveal(), ExpiresAt: r.ExpiresAt, Device: s.deviceOf(ctx, actor)}
 	}
 	return s.post(ctx, tx, p.Recipient(), letter, now)
 }
@@ -152,7 +152,7 @@ func (s *Service) ResetPassword(ctx context.Context, actor audit.Actor, raw, pas
 		if err != nil {
 			return err
 		}
-		letter := PasswordChangedLetter{At: now, First: p.PasswordHash == "", ByLink: true, Device: deviceOf(actor)}
+		letter := PasswordChangedLetter{At: now, First: p.PasswordHash == "", ByLink: true, Device: s.deviceOf(ctx, actor)}
 		if err := s.post(ctx, tx, p.Recipient(), letter, now); err != nil {
 			return err
 		}
@@ -171,39 +171,4 @@ func sessionsEnded(n int) []audit.Change {
 		return nil
 	}
 	return []audit.Change{{Field: "sessions_ended", After: itoa(n)}}
-}
-
-// Recover is called in the transaction that gave a person the old address back:
-// somebody else had got in. Sessions end, the password opens nothing any more,
-// and a link to set a new one is mailed.
-func (s *Service) Recover(ctx context.Context, actor audit.Actor, user id.User) error {
-	now := s.now()
-	return s.c.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
-		if _, err := tx.LockPerson(ctx, user); err != nil {
-			return err
-		}
-		if _, err := tx.SetPassword(ctx, user, "", now); err != nil {
-			return err
-		}
-		ended, err := tx.RevokeSessions(ctx, user, id.Session{})
-		if err != nil {
-			return err
-		}
-		p, err := tx.PersonByID(ctx, user)
-		if err != nil {
-			return err
-		}
-		err = tx.AppendAudit(ctx, actor.Did(ActionPasswordVoided, p.target(), now, sessionsEnded(ended)...).InHistoryOf(user))
-		if err != nil {
-			return err
-		}
-		addr, err := address.Parse(p.Email)
-		if err != nil {
-			return err
-		}
-		if err := s.startReset(ctx, tx, actor, s.accountKey(addr.Key), p, now); err != nil {
-			return err
-		}
-		return tx.AppendAudit(ctx, actor.Did(ActionResetRequested, p.target(), now).InHistoryOf(user))
-	})
 }

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/go-webauthn/webauthn/webauthn"
+
 	"github.com/aegisrunner/account-settings/audit"
 	"github.com/aegisrunner/account-settings/internal/device"
 	"github.com/aegisrunner/account-settings/internal/token"
@@ -19,8 +21,8 @@ type Token = token.Secret
 
 // Config configures a [Service].
 type Config struct {
-	Store  Store       // required
-	Sealer mail.Sealer // required: mails hold live links
+	Store  Store  // required
+	Sealer Sealer // required: mails hold live links, and apps have secrets
 
 	// MAC returns a keyed hash that stays the same for ever: under it failed
 	// attempts at unknown addresses are counted, so that what was typed is
@@ -36,6 +38,23 @@ type Config struct {
 
 	Password PasswordRules
 	Hashing  Hashing
+
+	// Product is what authenticator apps and passkeys are labelled with. Required.
+	Product string
+
+	// RelyingParty is whose passkeys people have. Zero: passkeys are off.
+	RelyingParty RelyingParty
+
+	// Geolocator tells where an address is. nil: places are left out.
+	Geolocator Geolocator
+
+	// BreachChecker is asked about new passwords. nil: nobody is. When it cannot
+	// tell, the password is accepted, and a warning logged.
+	BreachChecker BreachChecker
+
+	// RequireSecondFactor asks everybody for two factors: a session of somebody
+	// who has none enrolled is good for enrolling one, and little else.
+	RequireSecondFactor bool
 
 	// SessionIdle ends a session that is not used; zero: 14 days.
 	// SessionLifetime ends it however active; zero: 90 days.
@@ -55,8 +74,19 @@ type Config struct {
 
 // Service keeps credentials and sessions. It is safe for concurrent use.
 type Service struct {
-	c      Config
-	hasher *hasher
+	c        Config
+	hasher   *hasher
+	passkeys *webauthn.WebAuthn // nil: off
+}
+
+// Sealer seals what must not lie open in the database. It is safe for concurrent
+// use.
+type Sealer interface {
+	mail.Sealer
+
+	// KeyOf returns the name of the key that something is sealed under, at most
+	// 64 bytes, and whether that is the key that Seal uses.
+	KeyOf(sealed []byte) (name string, present bool)
 }
 
 // touchEvery is how often the last use of a session is written at most.
@@ -73,6 +103,7 @@ func New(c Config) (*Service, error) {
 	missing(c.Store == nil, "Store")
 	missing(c.Sealer == nil, "Sealer")
 	missing(c.MAC == nil, "MAC")
+	missing(c.Product == "", "Product")
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -95,10 +126,14 @@ func New(c Config) (*Service, error) {
 	if err != nil {
 		errs = append(errs, err)
 	}
+	rp, err := newRelyingParty(c.RelyingParty, c.Product)
+	if err != nil {
+		errs = append(errs, err)
+	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	return &Service{c: c, hasher: h}, nil
+	return &Service{c: c, hasher: h, passkeys: rp}, nil
 }
 
 func defaultTo[T comparable](field *T, value T) {
@@ -136,9 +171,9 @@ func (s *Service) post(ctx context.Context, tx Tx, to mail.Recipient, l mail.Let
 	return nil
 }
 
-func deviceOf(a audit.Actor) Device {
+func (s *Service) deviceOf(ctx context.Context, a audit.Actor) Device {
 	d := device.Parse(a.UserAgent)
-	out := Device{Browser: d.Browser, OS: d.OS}
+	out := Device{Browser: d.Browser, OS: d.OS, Place: s.Place(ctx, a.IP).String()}
 	if a.IP.IsValid() {
 		out.IP = a.IP.String()
 	}
@@ -147,15 +182,27 @@ func deviceOf(a audit.Actor) Device {
 
 func (p Person) target() audit.Target { return audit.UserTarget(p.ID, p.Name) }
 
-// Purge removes what has ended: sessions, links and counts of failures. It may
-// run on any number of nodes at once and be killed at any point.
+// Purge removes what has ended: sessions, links, challenges, codes and counts of
+// failures. It may run on any number of nodes at once and be killed at any point.
 func (s *Service) Purge(ctx context.Context) error {
+	err := s.purge(ctx, func(ctx context.Context, tx Tx, now time.Time, limit int) (int, error) {
+		return tx.PurgeSessions(ctx, now, now.Add(-s.c.SessionIdle), limit)
+	})
+	if err != nil {
+		return err
+	}
+	return s.purge(ctx, func(ctx context.Context, tx Tx, now time.Time, limit int) (int, error) {
+		return tx.PurgeFactors(ctx, now, limit)
+	})
+}
+
+func (s *Service) purge(ctx context.Context, some func(context.Context, Tx, time.Time, int) (int, error)) error {
 	const batch = 1000
 	for {
 		var n int
 		now := s.now()
 		err := s.c.Store.Update(ctx, func(ctx context.Context, tx Tx) (err error) {
-			n, err = tx.PurgeSessions(ctx, now, now.Add(-s.c.SessionIdle), batch)
+			n, err = some(ctx, tx, now, batch)
 			return err
 		})
 		if err != nil {

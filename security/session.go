@@ -36,13 +36,17 @@ func (s *Service) Authenticate(ctx context.Context, raw string) (Login, error) {
 		!now.Before(l.Session.LastUsedAt.Add(s.c.SessionIdle)) {
 		return Login{}, audit.ErrUnauthenticated
 	}
+	if s.c.RequireSecondFactor && !l.Person.TwoFactor && !l.Session.Proofs.TwoFactors() {
+		l.Limited = audit.EnrollmentOnly
+	}
 	return l, nil
 }
 
 // Actor returns who acts by the session, in a request that comes from.
 func (l Login) Actor(from audit.Actor) audit.Actor {
 	a := from.As(l.Person.ID, l.Person.Name)
-	a.Session, a.Proofs, a.HasPassword = l.Session.ID, l.Session.Proofs, l.HasPassword
+	a.Session, a.Proofs, a.Limited = l.Session.ID, l.Session.Proofs, l.Limited
+	a.HasPassword, a.HasPasskey, a.SecondFactor = l.HasPassword, l.Person.Passkeys > 0, l.Person.TwoFactor
 	return a
 }
 
@@ -91,6 +95,9 @@ func (s *Service) Sessions(ctx context.Context, actor audit.Actor, after string,
 	}
 	if after == "" {
 		presentFirst(items, actor.Session)
+	}
+	for i := range items {
+		items[i].Place = s.Place(ctx, items[i].IP)
 	}
 	return items, next, nil
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/aegisrunner/account-settings/fault"
 	"github.com/aegisrunner/account-settings/id"
 	"github.com/aegisrunner/account-settings/internal/address"
-	"github.com/aegisrunner/account-settings/internal/token"
 )
 
 // SignIn is what signing in by password needs.
@@ -19,23 +18,20 @@ type SignIn struct {
 	Password string
 }
 
-// SignedIn is a session that has just begun.
-type SignedIn struct {
-	Token   Token // for the browser or client, and nobody else
-	Session Session
-	Person  Person // without PasswordHash
-}
-
-// SignIn checks a password and begins a session. ErrInvalidCredentials does not
-// tell an unknown address from a wrong password. ErrRateLimited and
-// ErrOverloaded come in a fault.Retry.
-func (s *Service) SignIn(ctx context.Context, actor audit.Actor, in SignIn) (SignedIn, error) {
+// SignIn checks a password, and begins a session or asks for a second factor.
+// ErrInvalidCredentials does not tell an unknown address from a wrong password.
+// ErrRateLimited and ErrOverloaded come in a fault.Retry.
+//
+// Guesses are bounded for each network and for the account over all of them. A
+// browser from which the person has signed in before has a budget of its own, so
+// that nobody can lock the rightful owner out from elsewhere.
+func (s *Service) SignIn(ctx context.Context, actor audit.Actor, in SignIn) (Outcome, error) {
 	now := s.now()
 	if err := s.allow(actor, PermSignIn, now); err != nil {
-		return SignedIn{}, err
+		return Outcome{}, err
 	}
 	if err := s.outside(ctx); err != nil {
-		return SignedIn{}, err
+		return Outcome{}, err
 	}
 	var f fault.Fields
 	addr, err := address.Parse(in.Email)
@@ -43,41 +39,48 @@ func (s *Service) SignIn(ctx context.Context, actor audit.Actor, in SignIn) (Sig
 	normal, err := normalized("password", in.Password)
 	f.AddFields(err)
 	if err := f.Err(); err != nil {
-		return SignedIn{}, err
+		return Outcome{}, err
 	}
 	leave, err := s.hasher.enter()
 	if err != nil {
-		return SignedIn{}, err
+		return Outcome{}, err
 	}
 	defer leave()
 	account := s.accountKey(addr.Key)
-	budget, err := s.take(ctx, passwordUnits(hex.EncodeToString(account[:16]), actor)...)
+	budget, err := s.take(ctx, networkUnit(budgetPasswordNetwork, actor))
 	if err != nil {
-		return SignedIn{}, err
+		return Outcome{}, err
 	}
 	p, err := s.c.Store.PersonByEmail(ctx, addr.Key)
 	if err != nil && !errors.Is(err, ErrPersonNotFound) {
-		return SignedIn{}, err
+		return Outcome{}, err
+	}
+	o, err := s.originOf(ctx, actor, p)
+	if err != nil {
+		return Outcome{}, err
+	}
+	if err := s.takeMore(ctx, budget, passwordUnits(account, actor, o.known)...); err != nil {
+		return Outcome{}, err
 	}
 	match, weak, err := s.hasher.verify(ctx, normal, p.PasswordHash, s.dummyKey(addr.Key))
 	if err != nil {
-		return SignedIn{}, err
+		return Outcome{}, err
 	}
 	if !match {
 		// An attempt that cannot be recorded is not answered.
 		if err := s.remember(ctx, actor, account, p, ActionSignedIn, now); err != nil {
-			return SignedIn{}, err
+			return Outcome{}, err
 		}
-		return SignedIn{}, ErrInvalidCredentials
+		return Outcome{}, ErrInvalidCredentials
 	}
 	budget.giveBack(ctx)
 	var stronger PasswordHash
 	if weak {
 		if stronger, err = s.hasher.hash(ctx, normal); err != nil {
-			return SignedIn{}, err
+			return Outcome{}, err
 		}
 	}
-	var out SignedIn
+	var out Outcome
 	err = s.c.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
 		locked, err := stillProven(ctx, tx, p)
 		if err != nil {
@@ -88,44 +91,17 @@ func (s *Service) SignIn(ctx context.Context, actor audit.Actor, in SignIn) (Sig
 				return err
 			}
 		}
-		out, err = s.begin(ctx, tx, actor, locked, audit.Password, now)
+		e := entry{method: audit.Password, proofs: audit.Proofs{}.With(audit.Password, now), origin: o}
+		out, err = s.begin(ctx, tx, actor, locked, e, now)
 		return err
 	})
 	if errors.Is(err, audit.ErrUnauthenticated) || errors.Is(err, ErrPersonNotFound) {
-		return SignedIn{}, ErrInvalidCredentials // the password was changed while we hashed
+		return Outcome{}, ErrInvalidCredentials // the password was changed while we hashed
 	}
 	if err != nil {
-		return SignedIn{}, err
+		return Outcome{}, err
 	}
 	return out, nil
-}
-
-// begin is the one gate: whatever was proven, a session begins here and nowhere
-// else. The person is locked by the caller, or has just been made.
-func (s *Service) begin(ctx context.Context, tx Tx, actor audit.Actor, p Person, method audit.Factor, now time.Time) (SignedIn, error) {
-	secret := token.New()
-	session := Session{
-		ID: id.NewSession(), User: p.ID, Method: method,
-		Proofs: audit.Proofs{}.With(method, now), Version: p.Version,
-		IP: actor.IP, UserAgent: actor.UserAgent,
-		SignedInAt: now, LastUsedAt: now, ExpiresAt: now.Add(s.c.SessionLifetime),
-	}
-	if err := tx.InsertSession(ctx, session, secret.Hash()); err != nil {
-		return SignedIn{}, err
-	}
-	if p.Sessions >= s.c.MaxSessions {
-		if _, err := tx.TrimSessions(ctx, p.ID, s.c.MaxSessions); err != nil {
-			return SignedIn{}, err
-		}
-	}
-	who := actor.As(p.ID, p.Name)
-	who.Session = session.ID
-	target := audit.SessionTarget(session.ID, deviceName(session))
-	if err := tx.AppendAudit(ctx, who.Did(ActionSignedIn, target, now).InHistoryOf(p.ID)); err != nil {
-		return SignedIn{}, err
-	}
-	p.PasswordHash = ""
-	return SignedIn{Token: secret, Session: session, Person: p}, nil
 }
 
 // Enroll gives a new person a credential and begins a session. It is called
@@ -133,8 +109,12 @@ func (s *Service) begin(ctx context.Context, tx Tx, actor audit.Actor, p Person,
 // HashNewPassword.
 func (s *Service) Enroll(ctx context.Context, actor audit.Actor, user id.User, hash PasswordHash) (SignedIn, error) {
 	now := s.now()
-	var out SignedIn
-	err := s.c.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
+	o, err := s.originOf(ctx, actor, Person{}) // nothing is known of somebody new
+	if err != nil {
+		return SignedIn{}, err
+	}
+	var out Outcome
+	err = s.c.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
 		if err := tx.InsertCredential(ctx, user, hash, now); err != nil {
 			return err
 		}
@@ -142,71 +122,18 @@ func (s *Service) Enroll(ctx context.Context, actor audit.Actor, user id.User, h
 		if err != nil {
 			return err
 		}
-		out, err = s.begin(ctx, tx, actor, p, audit.Password, now)
+		method := audit.Password
+		if hash == "" { // what is proven is the address
+			method = audit.EmailCode
+		}
+		e := entry{method: method, proofs: audit.Proofs{}.With(method, now), origin: o}
+		out, err = s.begin(ctx, tx, actor, p, e, now)
 		return err
 	})
 	if err != nil {
 		return SignedIn{}, err
 	}
-	return out, nil
-}
-
-// Reauthenticate is what proving a factor again needs.
-type Reauthenticate struct {
-	Method   audit.Factor // audit.Password
-	Password string
-
-	// KeepToken leaves the session's token as it is: for callers who have no
-	// way to receive another one.
-	KeepToken bool
-}
-
-// Reauthenticate proves a factor of the person who acts again, and notes the
-// time in the session. It returns the session's new token, or zero with
-// KeepToken. A wrong password is ErrInvalidCredentials.
-func (s *Service) Reauthenticate(ctx context.Context, actor audit.Actor, in Reauthenticate) (Token, error) {
-	now := s.now()
-	if err := s.allow(actor, PermReauthenticate, now); err != nil {
-		return Token{}, err
-	}
-	if err := s.outside(ctx); err != nil {
-		return Token{}, err
-	}
-	if in.Method != audit.Password {
-		return Token{}, fault.Fields{{Name: "method", Code: "invalid", Message: "must be password"}}
-	}
-	p, err := s.c.Store.PersonByID(ctx, actor.User)
-	if err != nil {
-		return Token{}, unauthenticatedIfGone(err)
-	}
-	leave, err := s.hasher.enter()
-	if err != nil {
-		return Token{}, err
-	}
-	defer leave()
-	ok, err := s.prove(ctx, actor, p, in.Password, "password", ActionReauthenticated)
-	if err != nil {
-		return Token{}, err
-	}
-	if !ok {
-		return Token{}, ErrInvalidCredentials
-	}
-	fresh := newToken(!in.KeepToken)
-	err = s.c.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
-		if _, err := stillProven(ctx, tx, p); err != nil {
-			return err
-		}
-		session := Session{ID: actor.Session, User: p.ID, Proofs: actor.Proofs.With(audit.Password, now), Version: p.Version}
-		if err := tx.RenewSession(ctx, session, hashOf(fresh)); err != nil {
-			return err
-		}
-		target := audit.SessionTarget(actor.Session, "")
-		return tx.AppendAudit(ctx, actor.Did(ActionReauthenticated, target, now).InHistoryOf(p.ID))
-	})
-	if err != nil {
-		return Token{}, unauthenticatedIfGone(err)
-	}
-	return fresh, nil
+	return out.SignedIn, nil
 }
 
 // prove checks the password of somebody who is signed in, under the same budget
@@ -221,7 +148,12 @@ func (s *Service) prove(ctx context.Context, actor audit.Actor, p Person, passwo
 		return false, err
 	}
 	account := s.accountKey(addr.Key)
-	budget, err := s.take(ctx, passwordUnits(hex.EncodeToString(account[:16]), actor)...)
+	o, err := s.originOf(ctx, actor, p)
+	if err != nil {
+		return false, err
+	}
+	units := append([]takenUnit{networkUnit(budgetPasswordNetwork, actor)}, passwordUnits(account, actor, o.known)...)
+	budget, err := s.take(ctx, units...)
 	if err != nil {
 		return false, err
 	}

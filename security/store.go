@@ -63,6 +63,7 @@ type Session struct {
 	Version    int64 // of the credential it was made under
 
 	IP        netip.Addr // of the last use
+	Place     Place      // of IP; filled in by the service, and not stored
 	UserAgent string
 
 	SignedInAt time.Time
@@ -77,6 +78,9 @@ type Login struct {
 	Person  Person // without PasswordHash; see HasPassword
 
 	HasPassword bool
+
+	// Limited is what the session is good for; filled in by the service.
+	Limited audit.Limit
 }
 
 // Reset is a mailed link to set a new password.

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -41,12 +42,13 @@ func Start(t testing.TB, c settings.Config) *App {
 	var handler http.Handler
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handler.ServeHTTP(w, r) }))
 	t.Cleanup(server.Close)
-	a.URL = server.URL
+	// A name, because passkeys belong to one.
+	a.URL = strings.Replace(server.URL, "127.0.0.1", "localhost", 1)
 	if c.Product == "" {
 		c.Product = "Acme"
 	}
 	if c.PublicURL == "" {
-		c.PublicURL = server.URL
+		c.PublicURL = a.URL
 	}
 	if c.From == "" {
 		c.From = "Acme <hello@acme.example>"

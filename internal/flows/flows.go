@@ -3,10 +3,12 @@ package flows
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/aegisrunner/account-settings/accounts"
 	"github.com/aegisrunner/account-settings/audit"
 	"github.com/aegisrunner/account-settings/fault"
+	"github.com/aegisrunner/account-settings/id"
 	"github.com/aegisrunner/account-settings/security"
 )
 
@@ -71,15 +73,16 @@ func (f *Services) ConfirmEmail(ctx context.Context, actor audit.Actor, token st
 }
 
 // UndoEmail cancels a pending change. One that has happened is undone: the old
-// address comes back, all sessions end, the password opens nothing any more and
-// a link to set a new one is mailed there.
+// address comes back, all sessions end, the password opens nothing any more,
+// factors added since the change was asked for go, and a link to set a new
+// password is mailed there.
 func (f *Services) UndoEmail(ctx context.Context, actor audit.Actor, token string) (accounts.EmailChange, error) {
 	return f.emailByLink(ctx, func(ctx context.Context) (accounts.EmailChange, error) {
 		c, err := f.Accounts.UndoEmailChange(ctx, actor, token)
 		if err != nil || c.ConfirmedAt.IsZero() {
 			return c, err
 		}
-		return c, f.Security.Recover(ctx, actor.AsSystem("email undo"), c.User)
+		return c, f.Security.Recover(ctx, actor.AsSystem("email undo"), c.User, c.RequestedAt)
 	})
 }
 
@@ -96,6 +99,15 @@ func (f *Services) emailByLink(ctx context.Context, fn func(context.Context) (ac
 		return accounts.EmailChange{}, err
 	}
 	return c, nil
+}
+
+// History returns the person's own security history, newest first: up to limit
+// entries older than before (zero: the newest).
+func (f *Services) History(ctx context.Context, actor audit.Actor, before id.Entry, limit int) ([]audit.Entry, error) {
+	if err := security.Policy().Check(actor, security.PermHistory, time.Time{}, 0); err != nil {
+		return nil, err
+	}
+	return f.Store.Audit().Entries(ctx, actor.User, before, limit)
 }
 
 // Profile is the person who acts, from every domain.

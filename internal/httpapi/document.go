@@ -192,7 +192,7 @@ func docsOf(o *huma.OpenAPI, rt route, rule audit.Rule) docsRoute {
 }
 
 func fieldsOf(o *huma.OpenAPI, t reflect.Type) []docsField {
-	if t == nil {
+	if t == nil || t.Kind() != reflect.Struct { // an object of another standard
 		return nil
 	}
 	s := o.Components.Schemas.Schema(t, false, "")

@@ -52,6 +52,7 @@ func sessionOf(s security.Session, present id.Session) session {
 	if s.IP.IsValid() {
 		out.IP = s.IP.String()
 	}
+	out.Place = place(s.Place)
 	return out
 }
 

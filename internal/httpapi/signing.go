@@ -1,6 +1,8 @@
 package httpapi
 
 import (
+	"time"
+
 	"github.com/aegisrunner/account-settings/accounts"
 	"github.com/aegisrunner/account-settings/audit"
 	"github.com/aegisrunner/account-settings/fault"
@@ -64,9 +66,12 @@ type completeSignUp struct {
 
 // signedIn is the answer to whatever signs in.
 type signedIn struct {
-	Status       string  `json:"status" enum:"signed_in"`
-	User         *person `json:"user"`
-	SessionToken string  `json:"session_token,omitempty" doc:"With transport token, for Authorization: Bearer"`
+	Status       string     `json:"status" enum:"signed_in,second_factor_required"`
+	User         *person    `json:"user,omitempty" doc:"With signed_in"`
+	SessionToken string     `json:"session_token,omitempty" doc:"With signed_in and transport token, for Authorization: Bearer"`
+	Methods      []string   `json:"methods,omitempty" doc:"With second_factor_required: totp, backup_code, passkey"`
+	ExpiresAt    *time.Time `json:"expires_at,omitempty" doc:"With second_factor_required"`
+	Challenge    string     `json:"challenge,omitempty" doc:"With second_factor_required, for clients without cookies"`
 }
 
 type person struct {
@@ -92,7 +97,7 @@ func (a *API) completeSignUp(c *call, in completeSignUp) (*signedIn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return a.handOver(c, out, in.Transport), nil
+	return a.outcome(c, security.Outcome{Status: security.StatusSignedIn, SignedIn: out}, in.Transport), nil
 }
 
 type signIn struct {
@@ -110,7 +115,7 @@ func (a *API) signIn(c *call, in signIn) (*signedIn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return a.handOver(c, out, in.Transport), nil
+	return a.outcome(c, out, in.Transport), nil
 }
 
 func checkTransport(t string) error {
@@ -120,27 +125,48 @@ func checkTransport(t string) error {
 	return fault.Fields{{Name: "transport", Code: "invalid", Message: "must be cookie or token"}}
 }
 
-func (a *API) handOver(c *call, s security.SignedIn, transport string) *signedIn {
-	p := s.Person
-	out := &signedIn{Status: "signed_in", User: &person{p.ID.String(), p.Name, p.Email, p.Timezone, p.Locale}}
+// outcome hands over what a proof has led to.
+func (a *API) outcome(c *call, o security.Outcome, transport string) *signedIn {
+	if o.Status == security.StatusSecondFactor {
+		if transport != "token" {
+			a.c.Sessions.SetPending(c.w, o.Challenge)
+		}
+		out := &signedIn{Status: string(o.Status), ExpiresAt: &o.Challenge.ExpiresAt, Challenge: o.Challenge.Token.Reveal()}
+		for _, m := range o.Challenge.Methods {
+			out.Methods = append(out.Methods, string(m))
+		}
+		return out
+	}
+	p := o.Person
+	out := &signedIn{Status: string(o.Status), User: &person{p.ID.String(), p.Name, p.Email, p.Timezone, p.Locale}}
 	if transport == "token" {
-		out.SessionToken = s.Token.Reveal()
+		out.SessionToken = o.SignedIn.Token.Reveal()
 	} else {
-		a.c.Sessions.HandOver(c.w, c.r, s.Token)
+		a.c.Sessions.Enter(c.w, c.r, o.SignedIn)
 	}
 	return out
 }
 
 type reauthenticate struct {
-	Method   string `json:"method" enum:"password"`
+	credential
+	Method   string `json:"method" enum:"password,totp,backup_code,passkey,email_code"`
 	Password string `json:"password,omitempty"`
+	Code     string `json:"code,omitempty" doc:"With totp, backup_code and email_code"`
 }
 
 func (a *API) reauthenticate(c *call, in reauthenticate) (*nothing, error) {
+	raw, err := in.raw()
+	if err != nil {
+		return nil, err
+	}
 	fresh, err := a.c.Flows.Security.Reauthenticate(c.ctx(), c.actor(), security.Reauthenticate{
-		Method: audit.Factor(in.Method), Password: in.Password, KeepToken: c.bearer(),
+		Method: audit.Factor(in.Method), Password: in.Password, Code: in.Code, Credential: raw, KeepToken: c.bearer(),
 	})
 	return nil, a.renew(c, fresh, err)
+}
+
+func (a *API) emailCode(c *call) (*nothing, error) {
+	return nil, a.c.Flows.Security.SendEmailCode(c.ctx(), c.actor())
 }
 
 // renew gives the browser the new token of its session.

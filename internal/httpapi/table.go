@@ -38,12 +38,42 @@ var table = []route{
 	{
 		method: http.MethodPost, path: "/auth/sign-in", permission: security.PermSignIn, tag: tagSigning, status: 200,
 		summary: "Sign in by password", handler: takes((*API).signIn), problems: []string{"invalid_credentials", "rate_limited", "overloaded"},
-		about: "Sets the session cookie, or with \"transport\":\"token\" answers session_token for Authorization: Bearer.",
+		about: "Sets the session cookie, or with \"transport\":\"token\" answers session_token for Authorization: Bearer. " +
+			"Where two-factor is on, the answer is second_factor_required with a challenge, which a browser gets as a cookie as well.",
+	},
+	{
+		method: http.MethodPost, path: "/auth/second-factor", permission: security.PermSignIn, tag: tagSigning, status: 200,
+		summary: "Finish signing in by a code", handler: takes((*API).secondFactor),
+		about:    "The half-finished sign-in lasts 5 minutes and 5 wrong codes; then it has to begin anew.",
+		problems: []string{"invalid_code", "unauthenticated", "rate_limited"},
+	},
+	{
+		method: http.MethodPost, path: "/auth/passkey/options", permission: security.PermSignIn, tag: tagSigning, status: 200,
+		summary: "What navigator.credentials.get is to be asked", handler: takes((*API).askPasskey),
+		about:    "PublicKeyCredentialRequestOptionsJSON of WebAuthn Level 3. The challenge is good once, for 5 minutes, and for its purpose.",
+		problems: []string{"unauthenticated", "rate_limited"},
+	},
+	{
+		method: http.MethodPost, path: "/auth/passkey", permission: security.PermSignIn, tag: tagSigning, status: 200,
+		summary: "Sign in, or finish signing in, by a passkey", handler: takes((*API).signInByPasskey),
+		about:    "The body is AuthenticationResponseJSON of WebAuthn Level 3.",
+		problems: []string{"invalid_credentials", "unauthenticated", "rate_limited"},
 	},
 	{
 		method: http.MethodPost, path: "/auth/reauthenticate", permission: security.PermReauthenticate, tag: tagSigning, status: 204,
-		summary: "Prove a factor again", handler: takes((*API).reauthenticate), problems: []string{"invalid_credentials", "rate_limited"},
-		about: "Afterwards sensitive actions are open for 10 minutes (default).",
+		summary: "Prove a factor again", handler: takes((*API).reauthenticate),
+		problems: []string{"invalid_credentials", "invalid_code", "other_factor", "rate_limited"},
+		about:    "Afterwards sensitive actions are open for 10 minutes (default). Where two-factor is on, a password alone does not open them.",
+	},
+	{
+		method: http.MethodPost, path: "/auth/reauthenticate/email-code", permission: security.PermReauthenticate, tag: tagSigning, status: 202,
+		summary: "Mail a code to prove who one is with", handler: gives((*API).emailCode), problems: []string{"other_factor", "rate_limited"},
+		about: "For people who have neither password, app nor passkey. The code is good for 10 minutes and 5 tries, in this session.",
+	},
+	{
+		method: http.MethodPost, path: "/auth/not-me", permission: security.PermNotMe, tag: tagSigning, status: 204,
+		summary: "A sign-in was somebody else's", handler: takes((*API).notMe), problems: []string{"link_gone"},
+		about: "By the link in the mail about it. Ends all sessions, voids the password, removes factors added since, and mails a link to set a new password.",
 	},
 	{
 		method: http.MethodPost, path: "/auth/sign-out", permission: security.PermSignOut, tag: tagSigning, status: 204,
@@ -116,5 +146,58 @@ var table = []route{
 	{
 		method: http.MethodDelete, path: "/account/sessions/{id}", permission: security.PermRevokeSessions, tag: tagPerson, status: 204,
 		summary: "Sign out one device", handler: gives((*API).revokeSession),
+	},
+	{
+		method: http.MethodGet, path: "/account/second-factor", permission: security.PermViewFactors, tag: tagPerson, status: 200,
+		summary: "What the person has beside a password", handler: gives((*API).factors),
+	},
+	{
+		method: http.MethodPost, path: "/account/totp", permission: security.PermTOTPEnroll, tag: tagPerson, status: 201,
+		summary: "Make a secret for an authenticator app", handler: gives((*API).enrollTOTP), problems: []string{"totp_enabled"},
+		about: "Nothing changes until a code confirms it, within an hour.",
+	},
+	{
+		method: http.MethodPost, path: "/account/totp/confirm", permission: security.PermTOTPEnroll, tag: tagPerson, status: 200,
+		summary: "Turn two-factor on by a code from the app", handler: takes((*API).confirmTOTP),
+		about:    "Ends every other session. Answers 8 backup codes, which are shown once.",
+		problems: []string{"invalid_code", "totp_enabled", "rate_limited"},
+	},
+	{
+		method: http.MethodPost, path: "/account/totp/disable", permission: security.PermTOTPDisable, tag: tagPerson, status: 204,
+		summary: "Turn two-factor off", handler: takes((*API).disableTOTP),
+		about:    "By two different factors: here, or proven within the last 10 minutes (default). A passkey is two. Ends every other session.",
+		problems: []string{"invalid_code", "two_factor_off", "rate_limited"},
+	},
+	{
+		method: http.MethodPost, path: "/account/backup-codes", permission: security.PermBackupCodes, tag: tagPerson, status: 200,
+		summary: "Make 8 new backup codes", handler: gives((*API).renewBackupCodes), problems: []string{"two_factor_off"},
+		about: "All earlier ones are void.",
+	},
+	{
+		method: http.MethodGet, path: "/account/passkeys", permission: security.PermPasskeyList, tag: tagPerson, status: 200,
+		summary: "The person's passkeys", handler: gives((*API).passkeys),
+	},
+	{
+		method: http.MethodPost, path: "/account/passkeys/options", permission: security.PermPasskeyAdd, tag: tagPerson, status: 200,
+		summary: "What navigator.credentials.create is to be asked", handler: gives((*API).beginPasskey), problems: []string{"too_many_passkeys", "rate_limited"},
+		about: "PublicKeyCredentialCreationOptionsJSON of WebAuthn Level 3.",
+	},
+	{
+		method: http.MethodPost, path: "/account/passkeys", permission: security.PermPasskeyAdd, tag: tagPerson, status: 201,
+		summary: "Register a passkey", handler: takes((*API).addPasskey), problems: []string{"passkey_taken", "too_many_passkeys"},
+		about: "The body is RegistrationResponseJSON of WebAuthn Level 3, with a name.",
+	},
+	{
+		method: http.MethodPatch, path: "/account/passkeys/{id}", permission: security.PermPasskeyRename, tag: tagPerson, status: 200,
+		summary: "Rename a passkey", handler: takes((*API).renamePasskey),
+	},
+	{
+		method: http.MethodDelete, path: "/account/passkeys/{id}", permission: security.PermPasskeyRemove, tag: tagPerson, status: 204,
+		summary: "Remove a passkey", handler: gives((*API).removePasskey), problems: []string{"last_factor"},
+		about: "Ends every other session. Somebody without a password keeps the last one.",
+	},
+	{
+		method: http.MethodGet, path: "/account/security-events", permission: security.PermHistory, tag: tagPerson, status: 200,
+		summary: "The person's own security history, newest first", handler: gives((*API).securityEvents), query: paging,
 	},
 }

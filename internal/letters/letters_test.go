@@ -27,6 +27,7 @@ var (
 	until  = at.Add(time.Hour)
 	secret = token.New().Reveal()
 	laptop = accounts.Device{Browser: "Chrome", OS: "macOS", IP: "203.0.113.7"}
+	seen   = security.Device{Browser: "Chrome", OS: "macOS", IP: "203.0.113.7"}
 	ada    = mail.Recipient{Address: "ada@acme.test", Name: "Ada Lovelace", Timezone: "Europe/Berlin"}
 )
 
@@ -44,10 +45,10 @@ var samples = map[string]sample{
 	"requested":       {accounts.EmailChangeRequestedLetter{UndoToken: secret, NewEmail: "ada@new.example", At: at, Device: laptop}, "/undo-email?token=" + secret},
 	"changed":         {accounts.EmailChangedLetter{UndoToken: secret, NewEmail: "ada@new.example", At: at, UndoUntil: until}, "/undo-email?token=" + secret},
 	"restored":        {accounts.EmailRestoredLetter{At: at}, ""},
-	"reset":           {security.ResetLetter{Token: secret, ExpiresAt: until, Device: security.Device(laptop)}, "/reset-password?token=" + secret},
-	"password":        {security.PasswordChangedLetter{At: at, Device: security.Device(laptop)}, "/forgot-password"},
-	"password first":  {security.PasswordChangedLetter{At: at, First: true, Device: security.Device(laptop)}, "/forgot-password"},
-	"password bylink": {security.PasswordChangedLetter{At: at, ByLink: true, Device: security.Device(laptop)}, "/forgot-password"},
+	"reset":           {security.ResetLetter{Token: secret, ExpiresAt: until, Device: seen}, "/reset-password?token=" + secret},
+	"password":        {security.PasswordChangedLetter{At: at, Device: seen}, "/forgot-password"},
+	"password first":  {security.PasswordChangedLetter{At: at, First: true, Device: seen}, "/forgot-password"},
+	"password bylink": {security.PasswordChangedLetter{At: at, ByLink: true, Device: seen}, "/forgot-password"},
 }
 
 const public = "https://app.acme.test"

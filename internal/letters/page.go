@@ -83,7 +83,7 @@ func (p *page) whySecurity() string {
 }
 
 // device is the shape that the domains give where a request came from.
-type device struct{ Browser, OS, IP string }
+type device struct{ Browser, OS, IP, Place string }
 
 // facts lists when and where. What is not known is left out, never guessed.
 func (p *page) facts(at time.Time, d device) [][2]string {

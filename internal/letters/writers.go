@@ -73,7 +73,7 @@ func confirmEmail(p *page, l accounts.ConfirmEmailLetter) mail.Content {
 func emailChangeRequested(p *page, l accounts.EmailChangeRequestedLetter) mail.Content {
 	c := p.open("")
 	c.Paragraphs = []string{p.say("body")}
-	c.Facts = append([][2]string{{p.T("mail.fact.new_email"), l.NewEmail}}, p.facts(l.At, device(l.Device))...)
+	c.Facts = append([][2]string{{p.T("mail.fact.new_email"), l.NewEmail}}, p.facts(l.At, device{Browser: l.Device.Browser, OS: l.Device.OS, IP: l.Device.IP})...)
 	c.Advice = []string{p.say("advice")}
 	c.Button = p.button("/undo-email", l.UndoToken)
 	c.Closing = []string{p.say("later")}

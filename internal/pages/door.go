@@ -82,7 +82,16 @@ func (s *Site) signIn(v *visit) error {
 		}
 		return s.render(v, status, nil, SignIn{Form: form, Email: email, Next: redirect.Safe(v.form.Get("next"))})
 	}
-	s.c.Sessions.HandOver(v.w, v.r, out.Token)
+	if out.Status == security.StatusSecondFactor {
+		s.c.Sessions.SetPending(v.w, out.Challenge)
+		q := url.Values{}
+		if next := redirect.Safe(v.form.Get("next")); next != "" {
+			q.Set("next", next)
+		}
+		s.redirect(v, "/second-factor", q)
+		return nil
+	}
+	s.c.Sessions.Enter(v.w, v.r, out.SignedIn)
 	s.enter(v, v.form.Get("next"))
 	return nil
 }
@@ -190,7 +199,7 @@ func (s *Site) complete(v *visit) error {
 		}
 		return s.render(v, status, nil, view)
 	}
-	s.c.Sessions.HandOver(v.w, v.r, out.Token)
+	s.c.Sessions.Enter(v.w, v.r, out)
 	s.enter(v, "")
 	return nil
 }

@@ -160,6 +160,22 @@ func (r *Ring) NeedsReseal(sealed []byte) bool {
 	return r == nil || !ok || name != r.primary
 }
 
+// KeyOf returns the name of the key that a value is sealed under, "" if it is no
+// sealed value, and whether that is the primary one.
+func (r *Ring) KeyOf(sealed []byte) (name string, present bool) {
+	name, _, ok := split(sealed)
+	return name, ok && r != nil && name == r.primary
+}
+
+// Has reports whether the ring has a key of this name.
+func (r *Ring) Has(name string) bool {
+	if r == nil {
+		return false
+	}
+	_, ok := r.keys[name]
+	return ok
+}
+
 // split returns the name of the key and the length of all that precedes the nonce.
 func split(sealed []byte) (name string, header int, ok bool) {
 	if len(sealed) < 2 || sealed[0] != version {

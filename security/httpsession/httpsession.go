@@ -34,6 +34,7 @@ import (
 	"github.com/aegisrunner/account-settings/fault"
 	"github.com/aegisrunner/account-settings/internal/clientip"
 	"github.com/aegisrunner/account-settings/internal/device"
+	"github.com/aegisrunner/account-settings/internal/token"
 	"github.com/aegisrunner/account-settings/security"
 )
 
@@ -69,6 +70,8 @@ type Manager struct {
 	clients *clientip.Resolver
 	origin  string
 	cookie  string
+	pending string // the cookie of a half-finished sign-in
+	device  string // the cookie that a browser is recognised by
 	secure  bool
 }
 
@@ -93,10 +96,10 @@ func New(c Config) (*Manager, error) {
 	m := &Manager{
 		c: c, clients: clientip.New(c.TrustedProxies),
 		origin: c.PublicURL.Scheme + "://" + c.PublicURL.Host,
-		cookie: "session",
+		cookie: "session", pending: "sign_in", device: "device",
 	}
 	if c.PublicURL.Scheme == "https" {
-		m.cookie, m.secure = "__Host-session", true
+		m.cookie, m.pending, m.device, m.secure = "__Host-session", "__Host-sign_in", "__Host-device", true
 	}
 	return m, nil
 }
@@ -131,6 +134,7 @@ func (m *Manager) Identify(next http.Handler) http.Handler {
 		from := audit.Actor{
 			Kind: audit.KindAnonymous, IP: m.clients.Client(r),
 			UserAgent: device.Clean(r.UserAgent()), RequestID: hex.EncodeToString(b[:]),
+			Device: m.deviceOf(r),
 		}
 		w.Header().Set("X-Request-Id", from.RequestID)
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), contextKey{}, from)))
@@ -199,11 +203,11 @@ func (m *Manager) token(r *http.Request) (string, Via, error) {
 	}
 }
 
-// CheckCookie returns ErrCrossOrigin for an unsafe request that carries the
-// cookie and does not prove that it comes from our own pages. Authenticate does
+// CheckCookie returns ErrCrossOrigin for an unsafe request that carries a
+// cookie of ours and does not prove that it comes from our own pages. Authenticate does
 // it too; routes that are open to everybody call it alone.
 func (m *Manager) CheckCookie(r *http.Request) error {
-	if safe(r) || len(r.CookiesNamed(m.cookie)) == 0 || m.sameOrigin(r) {
+	if safe(r) || !m.carries(r) || m.sameOrigin(r) {
 		return nil
 	}
 	return ErrCrossOrigin
@@ -215,10 +219,15 @@ func (m *Manager) CheckCookie(r *http.Request) error {
 // is not theirs.
 func (m *Manager) CheckForm(r *http.Request) error {
 	said := r.Header.Get("Sec-Fetch-Site") != "" || r.Header.Get("Origin") != ""
-	if safe(r) || m.sameOrigin(r) || !said && len(r.CookiesNamed(m.cookie)) == 0 {
+	if safe(r) || m.sameOrigin(r) || !said && !m.carries(r) {
 		return nil
 	}
 	return ErrCrossOrigin
+}
+
+// carries reports whether the browser is, or is about to be, signed in.
+func (m *Manager) carries(r *http.Request) bool {
+	return len(r.CookiesNamed(m.cookie)) > 0 || len(r.CookiesNamed(m.pending)) > 0
 }
 
 func safe(r *http.Request) bool {
@@ -235,9 +244,63 @@ func (m *Manager) sameOrigin(r *http.Request) bool {
 	return false
 }
 
+// deviceOf returns what the browser is recognised by. A client that signs in with
+// Authorization has no cookies.
+func (m *Manager) deviceOf(r *http.Request) [32]byte {
+	found := r.CookiesNamed(m.device)
+	if len(found) != 1 {
+		return [32]byte{}
+	}
+	secret, ok := token.Parse(found[0].Value)
+	if !ok {
+		return [32]byte{}
+	}
+	return secret.Hash()
+}
+
+// deviceLasts is for how long a browser is recognised: as long as browsers keep
+// a cookie at most (RFC 6265bis, section 5.5).
+const deviceLasts = 400 * 24 * time.Hour
+
+// Enter gives the browser the session that has just begun, and what it is
+// recognised by. See HandOver.
+func (m *Manager) Enter(w http.ResponseWriter, r *http.Request, s security.SignedIn) {
+	m.HandOver(w, r, s.Token)
+	m.RememberDevice(w, s)
+	m.ClearPending(w)
+}
+
+// RememberDevice gives the browser what it is recognised by, if it has nothing.
+func (m *Manager) RememberDevice(w http.ResponseWriter, s security.SignedIn) {
+	if !s.Device.IsZero() {
+		http.SetCookie(w, m.make(m.device, s.Device.Reveal(), int(deviceLasts/time.Second)))
+	}
+}
+
+// SetPending gives the browser a half-finished sign-in.
+func (m *Manager) SetPending(w http.ResponseWriter, c security.Challenge) {
+	http.SetCookie(w, m.make(m.pending, c.Token.Reveal(), int(pendingLasts/time.Second)))
+}
+
+// pendingLasts is for how long a browser keeps it; the service decides.
+const pendingLasts = 5 * time.Minute
+
+// Pending returns the token of the browser's half-finished sign-in, or "".
+func (m *Manager) Pending(r *http.Request) string {
+	if found := r.CookiesNamed(m.pending); len(found) == 1 {
+		return found[0].Value
+	}
+	return ""
+}
+
+// ClearPending takes it away.
+func (m *Manager) ClearPending(w http.ResponseWriter) {
+	http.SetCookie(w, m.make(m.pending, "", -1))
+}
+
 // SetCookie gives the browser a session.
 func (m *Manager) SetCookie(w http.ResponseWriter, t security.Token) {
-	http.SetCookie(w, m.make(t.Reveal(), int(m.c.Lifetime/time.Second)))
+	http.SetCookie(w, m.make(m.cookie, t.Reveal(), int(m.c.Lifetime/time.Second)))
 }
 
 // HandOver gives the browser that sent r the session that has just begun in it.
@@ -269,12 +332,12 @@ func (m *Manager) endFormer(r *http.Request) error {
 
 // ClearCookie takes it away.
 func (m *Manager) ClearCookie(w http.ResponseWriter) {
-	http.SetCookie(w, m.make("", -1))
+	http.SetCookie(w, m.make(m.cookie, "", -1))
 }
 
-func (m *Manager) make(value string, maxAge int) *http.Cookie {
+func (m *Manager) make(name, value string, maxAge int) *http.Cookie {
 	return &http.Cookie{ //nolint:gosec // Secure follows the scheme of the public URL; http is for loopback
-		Name: m.cookie, Value: value, Path: "/", MaxAge: maxAge,
+		Name: name, Value: value, Path: "/", MaxAge: maxAge,
 		Secure: m.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	}
 }
