@@ -25,6 +25,10 @@ type Config struct {
 	// in production.
 	MailboxURL string
 
+	// API is where the JSON API is mounted, "/api/v1": the script asks it for
+	// passkeys. Empty: the host has no passkeys.
+	API string
+
 	// HomeURL is where the logo leads. Empty: the pages' own start.
 	HomeURL string
 
@@ -72,7 +76,7 @@ func (c Config) check() error {
 		bad("Prefix %q is neither empty nor of the form /account", c.Prefix)
 	}
 	for name, link := range map[string]string{
-		"LogoURL": c.LogoURL, "IconURL": c.IconURL, "MailboxURL": c.MailboxURL, "HomeURL": c.HomeURL,
+		"LogoURL": c.LogoURL, "IconURL": c.IconURL, "MailboxURL": c.MailboxURL, "HomeURL": c.HomeURL, "API": c.API,
 		"Links.Support": c.Links.Support, "Links.Terms": c.Links.Terms, "Links.Privacy": c.Links.Privacy,
 	} {
 		if link != "" && !linkable(link) {

@@ -23,6 +23,8 @@ type field struct {
 	Type, Value        string
 	Autocomplete       string
 	Placeholder        string
+	Keyboard           string // inputmode
+	Class              string
 	MaxLength          int
 	Required, Focus    bool
 	Options            []option
@@ -75,6 +77,16 @@ func (f field) As(kind, autocomplete, value string) field {
 
 // Max bounds the length in UTF-16 units, as browsers count.
 func (f field) Max(n int) field { f.MaxLength = n; return f }
+
+// Code makes the field one for a code: of digits, as apps and mails have them, or
+// a backup code.
+func (f field) Code(method string) field {
+	f.Class, f.Autocomplete, f.Keyboard, f.MaxLength = "code", "one-time-code", "numeric", 20
+	if method == "backup_code" {
+		f.Class, f.Autocomplete, f.Keyboard, f.MaxLength = "code long", "off", "", 40
+	}
+	return f
+}
 
 // Need marks the field as required.
 func (f field) Need() field { f.Required = true; return f }

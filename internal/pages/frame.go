@@ -36,11 +36,11 @@ func (f *frame) Icon(name string) string {
 	return f.r.cfg.Prefix + f.r.assets.href("icons.svg") + "#" + name
 }
 
-// Stylesheets, Script, Favicon and Config are for the head and the frame.
+// Stylesheets, Scripts, Favicon and Config are for the head and the frame.
 func (f *frame) Stylesheets() []string { return f.r.Stylesheets() }
 
-// Script returns the address of the script.
-func (f *frame) Script() string { return f.r.Script() }
+// Scripts returns the addresses of the scripts.
+func (f *frame) Scripts() []string { return f.r.Scripts() }
 
 // Favicon returns the address of the icon of the browser's tab.
 func (f *frame) Favicon() string {
@@ -127,15 +127,25 @@ type tab struct {
 
 // Tabs returns the tabs of the account.
 func (f *frame) Tabs() []tab {
+	if f.limited() {
+		return nil
+	}
 	return []tab{
 		{f.URL("/settings/profile"), f.Icon("user"), f.T("profile.title"), f.spec.tab == "profile"},
 		{f.URL("/settings/security"), f.Icon("shield"), f.T("security.title"), f.spec.tab == "security"},
 	}
 }
 
+// limited reports whether the person reaches nothing but enrolling a second
+// factor.
+func (f *frame) limited() bool { return f.Person != nil && f.Person.Limited }
+
 // HostTabs returns the tabs of the host.
 func (f *frame) HostTabs() []tab {
 	var out []tab
+	if f.limited() {
+		return nil
+	}
 	for _, t := range f.r.cfg.Tabs {
 		label, icon := t.Labels[f.P.Lang()], t.Icon
 		if label == "" {
@@ -210,42 +220,6 @@ func (f *frame) Problem() *summary {
 	}
 	p.Title = f.N("problem.title", len(p.Items))
 	return p
-}
-
-// SessionName returns "Chrome on macOS", or as much of it as is known.
-func (f *frame) SessionName(s Session) string {
-	switch {
-	case s.Browser != "" && s.OS != "":
-		return f.T("sessions.device", "browser", s.Browser, "os", s.OS)
-	case s.Browser+s.OS != "":
-		return s.Browser + s.OS
-	}
-	return f.T("sessions.unknown")
-}
-
-// SessionIcon returns the address of the symbol of a kind of device.
-func (f *frame) SessionIcon(s Session) string {
-	switch s.Kind {
-	case "desktop", "phone", "tablet":
-		return f.Icon(s.Kind)
-	case "bot":
-		return f.Icon("terminal")
-	}
-	return f.Icon("globe")
-}
-
-// activeNow is how long after its last use a session counts as in use. It is
-// longer than the time between two notes of a use.
-const activeNow = 2 * time.Minute
-
-// Active reports whether a session is in use.
-func (f *frame) Active(s Session) bool {
-	return s.Current || f.Now.Sub(s.LastUsedAt) < activeNow
-}
-
-// Others reports whether the list holds more than this session.
-func (f *frame) Others(c SessionsCard) bool {
-	return c.Later || c.NextCursor != "" || len(c.Items) > 1
 }
 
 // FailureKind returns the group of a failure.

@@ -58,7 +58,7 @@ func (s *Site) askProof(v *visit, status int, f Form, sealed string, c continuat
 	if err != nil {
 		return err
 	}
-	view := Reauthenticate{Form: f, Continue: sealed, Back: pageOf(c.Path)}
+	view := Reauthenticate{Form: f, Continue: sealed, Back: pageOf(c.Path), Method: "password"}
 	if a := s.actions[c.Path]; a.waiting != "" {
 		view.Waiting, view.Detail = a.waiting, c.Form.Get(a.detail)
 	}

@@ -135,7 +135,7 @@ func (r *Renderer) Render(w http.ResponseWriter, req *http.Request, status int, 
 
 // Fragment draws the content of a page alone, without the frame around it, for
 // a host that puts a section into a layout of its own. That layout links
-// [Renderer.Stylesheets] and [Renderer.Script].
+// [Renderer.Stylesheets] and [Renderer.Scripts].
 func (r *Renderer) Fragment(req *http.Request, p Page) (template.HTML, error) {
 	f, err := r.frame(req, p)
 	if err != nil {
@@ -157,8 +157,14 @@ func (r *Renderer) Stylesheets() []string {
 	return out
 }
 
-// Script returns the address of the script.
-func (r *Renderer) Script() string { return r.cfg.Prefix + r.assets.href("settings.js") }
+// Scripts returns the addresses of the scripts, in their order.
+func (r *Renderer) Scripts() []string {
+	out := []string{r.cfg.Prefix + r.assets.href("settings.js")}
+	if r.cfg.API != "" {
+		out = append(out, r.cfg.Prefix+r.assets.href("passkeys.js"))
+	}
+	return out
+}
 
 func (r *Renderer) frame(req *http.Request, p Page) (*frame, error) {
 	if p.View == nil {

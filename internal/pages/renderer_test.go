@@ -172,13 +172,13 @@ func TestAssets(t *testing.T) {
 	require.Equal(t, "public, max-age=31536000, immutable", w.Header().Get("Cache-Control"))
 	require.Contains(t, w.Body.String(), "--settings-accent")
 
-	small := get(r.Script(), "gzip, br")
+	small := get(r.Scripts()[0], "gzip, br")
 	require.Equal(t, "gzip", small.Header().Get("Content-Encoding"))
 	z, err := gzip.NewReader(small.Body)
 	require.NoError(t, err)
 	all, err := io.ReadAll(z)
 	require.NoError(t, err)
-	require.Equal(t, get(r.Script(), "").Body.String(), string(all))
+	require.Equal(t, get(r.Scripts()[0], "").Body.String(), string(all))
 
 	other := get("/account/assets/0000000000000000/settings.css", "")
 	require.Equal(t, http.StatusOK, other.Code, "a page of another version still gets a style sheet")

@@ -1,6 +1,7 @@
 package pages_test
 
 import (
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -66,6 +67,7 @@ func samples(s func(string) string) map[string]pages.Page {
 	security := pages.Security{
 		Password: pages.PasswordCard{Has: true, ChangedAt: now.AddDate(0, -3, 0)},
 		Sessions: pages.SessionsCard{Items: sessions(s)[:3]},
+		History:  pages.HistoryCard{Items: events(s)},
 	}
 	alone, long, wrong, first := security, security, security, security
 	alone.Sessions.Items = sessions(s)[:1]
@@ -109,9 +111,8 @@ func samples(s func(string) string) map[string]pages.Page {
 		"failure-429":           pages.Failure{Status: 429, RetryAfter: time.Minute},
 		"failure-500":           pages.Failure{Status: 500, RequestID: s("019ac001-7d1b-7c2a-9f00-3c1d2e4f5a6b")},
 		"failure-503":           pages.Failure{Status: 503, RetryAfter: 5 * time.Second},
-		"me/reauthenticate":     pages.Reauthenticate{Continue: s("sealed"), Waiting: "email_change", Detail: s("ada@new.example"), Back: "/settings/profile"},
-		"me/reauthenticate-bad": pages.Reauthenticate{Continue: s("sealed"), Form: fields("password", "wrong_password"), Back: "/settings/profile"},
-		"me/reauthenticate-set": pages.Reauthenticate{Continue: s("sealed"), Waiting: "first_password"},
+		"me/reauthenticate":     pages.Reauthenticate{Method: "password", Continue: s("sealed"), Waiting: "email_change", Detail: s("ada@new.example"), Back: "/settings/profile"},
+		"me/reauthenticate-bad": pages.Reauthenticate{Method: "password", Others: []string{"passkey"}, Continue: s("sealed"), Form: fields("password", "wrong_password"), Back: "/settings/profile"},
 		"me/email-confirmed":    pages.Outcome{Kind: "email_confirmed", Email: s("ada@new.example")},
 		"me/email-canceled":     pages.Outcome{Kind: "email_canceled", Email: s("ada@example.com")},
 		"me/failure-404":        pages.Failure{Status: 404},
@@ -126,11 +127,16 @@ func samples(s func(string) string) map[string]pages.Page {
 		"me/security-first":     first,
 		"me/custom":             pages.Custom{Tab: "projects", Title: s("Projects"), Lede: s("What you build."), Content: "<p>From the host.</p>"},
 	}
+	maps.Copy(views, factorSamples(s, security))
 	out := map[string]pages.Page{}
 	for name, v := range views {
 		p := pages.Page{Now: now, View: v}
 		if rest, signedIn := strings.CutPrefix(name, "me/"); signedIn {
 			name, p.Person = "me-"+rest, me
+		}
+		if _, limited := v.(pages.Enroll); limited {
+			who := *me
+			who.Limited, p.Person = true, &who
 		}
 		out[name] = p
 	}
@@ -141,7 +147,7 @@ func plain(s string) string { return s }
 
 func config() pages.Config {
 	return pages.Config{
-		Product: "Acme", MailboxURL: "/dev/mailbox",
+		Product: "Acme", MailboxURL: "/dev/mailbox", API: "/api/v1",
 		Links: pages.Links{Support: "mailto:help@acme.test", Terms: "https://acme.test/terms", Privacy: "https://acme.test/privacy"},
 	}
 }

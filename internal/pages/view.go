@@ -21,6 +21,7 @@ type Person struct {
 	AvatarURL string         // a path, or an address of this origin
 	Locale    string         // BCP 47
 	Zone      *time.Location // nil is UTC
+	Limited   bool           // good for enrolling a second factor alone: no tabs
 }
 
 // View is one of the views of this package: [SignIn], [Profile] …

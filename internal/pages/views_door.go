@@ -8,7 +8,7 @@ type SignIn struct {
 	Form
 	Email  string // what was typed
 	Next   string // where to go after; a path that the caller has checked
-	Notice string // "signed_out", "signed_out_everywhere", "password_set", "expired" or ""
+	Notice string // "signed_out", "signed_out_everywhere", "password_set", "expired", "code_expired", "code_tries" or ""
 }
 
 func (v SignIn) spec() spec {
@@ -103,23 +103,61 @@ func (v UndoEmail) spec() spec {
 	return s
 }
 
+// SecondFactor asks for the second factor of a sign-in that is half finished. It
+// posts method, code and next to /second-factor, or credential and next to
+// /second-factor/passkey.
+type SecondFactor struct {
+	Form
+	Method  string // that is asked for: "totp" or "backup_code"
+	Passkey bool   // the person has one
+	Next    string
+}
+
+func (v SecondFactor) spec() spec {
+	return spec{file: "second-factor", shell: "door", forms: []scope{{"second", v.Form, []string{"code"}}}}
+}
+
+// Other returns the kind of code that is not asked for.
+func (v SecondFactor) Other() string {
+	if v.Method == "totp" {
+		return "backup_code"
+	}
+	return "totp"
+}
+
 // Reauthenticate asks for a fresh proof before an action goes on. It posts
-// password and continue to /reauthenticate.
+// continue, method and what that method needs to /reauthenticate: password,
+// code, or credential. With switch it asks for another method, and with send for
+// a mailed code.
 type Reauthenticate struct {
 	Form
-	Continue string // sealed; opaque here
-	Waiting  string // the action that waits: "email_change", "first_password"; "" says nothing
-	Detail   string // what the action is about, such as the new address
-	Back     string // path of the page it came from
+	Continue string   // sealed; opaque here
+	Waiting  string   // the action that waits: "email_change", "first_password"; "" says nothing
+	Detail   string   // what the action is about, such as the new address
+	Back     string   // path of the page it came from
+	Method   string   // that is asked for: "password", "totp", "backup_code", "passkey" or "email_code"
+	Others   []string // that would do too
+	Sent     bool     // with email_code: a code is on its way
 }
 
 func (v Reauthenticate) spec() spec {
-	return spec{file: "reauthenticate", shell: "door", forms: []scope{{"proof", v.Form, []string{"password"}}}}
+	return spec{file: "reauthenticate", shell: "door", forms: []scope{{"proof", v.Form, []string{"password", "code"}}}}
+}
+
+// NotMe says what will happen when a sign-in was somebody else's, and asks to do
+// it. It posts token to /not-me.
+type NotMe struct {
+	Form
+	Token string
+}
+
+func (v NotMe) spec() spec {
+	return spec{file: "not-me", shell: "door", token: true, forms: []scope{{"not-me", v.Form, nil}}}
 }
 
 // Outcome says what a link or a button has done.
 type Outcome struct {
-	Kind  string // "signed_out", "email_confirmed", "email_canceled" or "email_restored"
+	Kind  string // "signed_out", "email_confirmed", "email_canceled", "email_restored" or "not_me"
 	Email string // the address that holds now
 }
 
@@ -129,7 +167,7 @@ func (v Outcome) spec() spec {
 
 // LinkGone is the page for a link that is unknown, spent, expired or superseded.
 type LinkGone struct {
-	For string // "sign_up", "reset", "email_confirm", "email_undo" or ""
+	For string // "sign_up", "reset", "email_confirm", "email_undo", "not_me" or ""
 }
 
 func (v LinkGone) spec() spec { return spec{file: "link-gone", shell: "door"} }

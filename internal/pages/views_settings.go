@@ -52,50 +52,6 @@ func (v Profile) spec() spec {
 	}}
 }
 
-// Security is /settings/security.
-type Security struct {
-	Saved    string // "password", "sessions" or ""
-	Password PasswordCard
-	Sessions SessionsCard
-}
-
-// PasswordCard posts current_password and password to
-// /settings/security/password.
-type PasswordCard struct {
-	Form
-	Has       bool // false: the form sets a first one
-	ChangedAt time.Time
-}
-
-// SessionsCard posts session to /settings/security/sessions/revoke, and nothing
-// to …/revoke-others and …/revoke-all.
-type SessionsCard struct {
-	Form
-	Items      []Session // the current one first
-	NextCursor string    // "" on the last page
-	Later      bool      // this is not the first page
-}
-
-// Session is a row.
-type Session struct {
-	ID         string
-	Current    bool
-	Browser    string
-	OS         string
-	Kind       string // "desktop", "phone", "tablet", "bot" or ""
-	IP         string
-	Place      string // "" where it is not known
-	SignedInAt time.Time
-	LastUsedAt time.Time
-}
-
-func (v Security) spec() spec {
-	return spec{file: "security", shell: "settings", tab: "security", forms: []scope{
-		{"password", v.Password.Form, []string{"current_password", "password"}},
-		{"sessions", v.Sessions.Form, nil},
-	}}
-}
-
 // Custom is a page of the host inside the settings. The host answers for
 // Content, which is not escaped.
 type Custom struct {

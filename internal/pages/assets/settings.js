@@ -38,7 +38,7 @@
   function once(form) {
     form.addEventListener("submit", (event) => {
       if (form.dataset.sent) return event.preventDefault();
-      form.dataset.sent = "1";
+      if (form.dataset.stays === undefined) form.dataset.sent = "1"; // else the page stays
       const email = form.querySelector("input[data-remember]");
       if (email) memory.set("settings.email", email.value.trim());
     });
@@ -277,6 +277,19 @@
     });
   }
 
+  function copy(button) {
+    const text = button.querySelector("span");
+    const calm = text.textContent;
+    button.addEventListener("click", async () => {
+      try {
+        await navigator.clipboard.writeText(button.dataset.copy);
+      } catch { return; }
+      text.textContent = button.dataset.done;
+      text.setAttribute("role", "status");
+      setTimeout(() => { text.textContent = calm; }, 2000);
+    });
+  }
+
   function menu(details) {
     const summary = details.querySelector("summary");
     document.addEventListener("keydown", (e) => {
@@ -288,7 +301,9 @@
   }
 
   document.addEventListener("DOMContentLoaded", () => {
-    all("form").forEach(once);
+    all("form:not([data-passkey], [data-new-passkey])").forEach(once);
+    all("[data-copy]").forEach(copy);
+    for (const b of all("[data-print]")) b.addEventListener("click", () => print());
     all("select[data-zone]").forEach(zone);
     all("form").forEach(wake);
     all("[aria-invalid]").forEach(mend);
