@@ -118,9 +118,10 @@ func requireKeysMissing(t *testing.T, out []byte) {
 func TestDatabaseDecides(t *testing.T) {
 	dsn := dbtest.EmptyPostgresDSN(t)
 	bin, first, fresh := serverBinary(t), t.TempDir(), t.TempDir()
-	// Mail that waits is sealed, though nobody has an account yet.
+	// Nobody has an account yet, and still there is mail that was sealed.
 	p := startProcess(t, bin, "-db", dsn, "-data", first, "-demo=false")
 	p.call(t, http.MethodPost, "/api/v1/auth/sign-up", `{"email":"new@example.com"}`)
+	p.mailTo(t, "new@example.com", "account.sign_up")
 	require.NoError(t, p.stop())
 	out, err := exec.CommandContext(t.Context(), bin, "-addr", "127.0.0.1:0", "-db", dsn, "-data", fresh).CombinedOutput()
 	var exit *exec.ExitError
