@@ -114,30 +114,6 @@ func TestSignInSuccessClearsNothingOfOthers(t *testing.T) {
 	})
 }
 
-// One budget over every endpoint that checks the same secret.
-func TestPasswordBudgetIsShared(t *testing.T) {
-	each(t, func(t *testing.T, app *settingstest.App) {
-		c := app.SignUp("ada@example.com", "Ada")
-		doors := []func() settingstest.Response{
-			func() settingstest.Response {
-				return app.Client().API(post, "/auth/sign-in", credentials("ada@example.com", "guess number 1"))
-			},
-			func() settingstest.Response {
-				return c.API(post, "/auth/reauthenticate", object{"method": "password", "password": "guess number 1"})
-			},
-			func() settingstest.Response {
-				return c.API(put, "/account/password", object{"current_password": "guess number 1", "password": "another horse 7"})
-			},
-		}
-		for i := range 10 {
-			require.NotEqual(t, 429, doors[i%3]().Status, "guess %d", i)
-		}
-		for i, door := range doors {
-			require.Equal(t, 429, door().Status, "door %d", i)
-		}
-	})
-}
-
 func TestSignInByToken(t *testing.T) {
 	each(t, func(t *testing.T, app *settingstest.App) {
 		app.SignUp("ada@example.com", "Ada")

@@ -45,7 +45,7 @@ func ExampleNew() {
 
 func ExampleService_CheckNewPassword() {
 	service, err := security.New(security.Config{
-		Store: memstore.New().Security(), Sealer: open{}, MAC: mac, Password: security.PasswordRules{MinLength: 12},
+		Store: memstore.New().Security(), Sealer: open{}, MAC: mac, Product: "Acme", Password: security.PasswordRules{MinLength: 12},
 	})
 	if err != nil {
 		fmt.Println(err)

@@ -48,7 +48,8 @@ func newFixture(t *testing.T) *fixture {
 	require.NoError(t, err)
 	s.Security, err = security.New(security.Config{
 		Store: store.Security(), Sealer: ring, MAC: ring.MAC, Limiter: limiter, Now: now,
-		Hashing: security.Hashing{MemoryKiB: 64, Passes: 1},
+		Hashing: security.Hashing{MemoryKiB: 64, Passes: 1}, Product: "Acme",
+		RelyingParty: security.RelyingParty{ID: "localhost", Origins: []string{"http://localhost:8080"}},
 	})
 	require.NoError(t, err)
 	public, err := url.Parse("http://localhost:8080")
