@@ -68,6 +68,9 @@ func TestStrangeTextIsRefused(t *testing.T) {
 			writes["InsertSession"] = func(ctx context.Context, _ accounts.Tx, s security.Tx) error {
 				return s.InsertSession(ctx, security.Session{ID: id.NewSession(), User: u.ID, Method: audit.SSO, Connection: text, SignedInAt: now, LastUsedAt: now, ExpiresAt: now}, security.Hash{2})
 			}
+			for name, write := range factorsWith(text, u.ID) {
+				writes[name] = func(ctx context.Context, _ accounts.Tx, s security.Tx) error { return write(ctx, s) }
+			}
 			writes["EnqueueMail"] = func(ctx context.Context, a accounts.Tx, _ security.Tx) error {
 				return a.EnqueueMail(ctx, mail.Envelope{ID: id.NewMail(), Kind: "k", To: mail.Recipient{Address: "a@example.com", Name: text}, CreatedAt: now, DueAt: now})
 			}

@@ -73,7 +73,7 @@ func (t securityTx) ConfirmTOTP(ctx context.Context, user id.User, totp id.Facto
 	}
 	n, err := affected(t.tx.NewRaw(`
 		UPDATE settings_totp SET confirmed_at = ?0, last_used_at = ?0, last_step = ?1
-		WHERE user_id = ?2 AND id = ?3 AND confirmed_at IS NULL AND created_at > ?4`,
+		WHERE user_id = ?2 AND id = ?3 AND confirmed_at IS NULL AND (?4 IS NULL OR created_at > ?4)`,
 		at(now), step, user, totp, at(madeSince)).Exec(ctx))
 	if err == nil && n == 0 {
 		err = security.ErrFactorNotFound

@@ -116,6 +116,15 @@ func (o Options) Security(t *testing.T, open Open) {
 	o.run(t, open, revocationTests())
 	o.run(t, open, resetTests())
 	o.run(t, open, failureTests())
+	o.run(t, open, factorTests())
+	o.run(t, open, totpTests())
+	o.run(t, open, backupCodeTests())
+	o.run(t, open, passkeyTests())
+	o.run(t, open, ceremonyTests())
+	o.run(t, open, pendingTests())
+	o.run(t, open, emailCodeTests())
+	o.run(t, open, seenTests())
+	o.run(t, open, alertTests())
 }
 
 // Mail is [Mail] with options.
