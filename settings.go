@@ -320,8 +320,13 @@ func (s *Settings) wireHTTP() (err error) {
 	if err != nil {
 		return err
 	}
+	passkeyAPI := c.Paths.API
+	if relyingParty(s.url).ID == "" {
+		passkeyAPI = ""
+	}
 	site, err := pages.New(pages.SiteConfig{
 		Config: pages.Config{
+			API:     passkeyAPI,
 			Product: c.Product, Prefix: c.Paths.Pages, LogoURL: c.LogoURL, HomeURL: c.HomeURL, Theme: c.Theme,
 			Links: c.Links, Footer: c.Footer, MailboxURL: c.MailboxURL, Tabs: c.Tabs, Templates: c.Templates,
 			Password: pages.PasswordRule{MinLength: s.Security.Rules().MinLength, NoDigit: s.Security.Rules().InsecureNoDigit},

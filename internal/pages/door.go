@@ -58,7 +58,7 @@ func (s *Site) enter(v *visit, next string) {
 	http.Redirect(v.w, v.r, next, http.StatusSeeOther)
 }
 
-var notices = map[string]bool{"signed_out": true, "signed_out_everywhere": true, "password_set": true, "expired": true}
+var notices = map[string]bool{"signed_out": true, "signed_out_everywhere": true, "password_set": true, "expired": true, "code_expired": true, "code_tries": true}
 
 func (s *Site) signInPage(v *visit) error {
 	q := v.r.URL.Query()
@@ -82,17 +82,7 @@ func (s *Site) signIn(v *visit) error {
 		}
 		return s.render(v, status, nil, SignIn{Form: form, Email: email, Next: redirect.Safe(v.form.Get("next"))})
 	}
-	if out.Status == security.StatusSecondFactor {
-		s.c.Sessions.SetPending(v.w, out.Challenge)
-		q := url.Values{}
-		if next := redirect.Safe(v.form.Get("next")); next != "" {
-			q.Set("next", next)
-		}
-		s.redirect(v, "/second-factor", q)
-		return nil
-	}
-	s.c.Sessions.Enter(v.w, v.r, out.SignedIn)
-	s.enter(v, v.form.Get("next"))
+	s.arrive(v, out, v.form.Get("next"))
 	return nil
 }
 

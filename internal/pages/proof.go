@@ -1,11 +1,13 @@
 package pages
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,9 +29,10 @@ type action struct {
 // continuation is an action that waits. It travels sealed in the form that asks
 // for the proof: it may hold a password that was typed.
 type continuation struct {
-	Path string
-	Form url.Values
-	At   time.Time
+	Path    string
+	Form    url.Values
+	At      time.Time
+	Methods []audit.Factor // that would do; none: what the person has
 }
 
 const continuationAge = 15 * time.Minute
@@ -41,11 +44,12 @@ func (s *Site) act(path string) handler {
 		if !errors.Is(err, fault.StepUp) {
 			return err
 		}
-		sealed, err := s.seal(waitingFor(v.actor()), continuation{path, v.form, s.c.Now()})
-		if err != nil {
-			return err
+		c := continuation{Path: path, Form: v.form, At: s.c.Now()}
+		var step *audit.StepUpError
+		if errors.As(err, &step) {
+			c.Methods = step.Methods
 		}
-		return s.askProof(v, http.StatusOK, Form{}, sealed, continuation{Path: path, Form: v.form})
+		return s.ask(v, c)
 	}
 }
 
@@ -53,61 +57,127 @@ func (s *Site) act(path string) handler {
 // session in which the action was begun, and for no other.
 func waitingFor(a audit.Actor) string { return "continue:" + a.Session.String() }
 
-func (s *Site) askProof(v *visit, status int, f Form, sealed string, c continuation) error {
-	u, err := s.c.Flows.Accounts.Me(v.r.Context(), v.actor())
-	if err != nil {
-		return err
-	}
-	view := Reauthenticate{Form: f, Continue: sealed, Back: pageOf(c.Path), Method: "password"}
-	if a := s.actions[c.Path]; a.waiting != "" {
-		view.Waiting, view.Detail = a.waiting, c.Form.Get(a.detail)
-	}
-	return s.render(v, status, &u, view)
-}
-
-// proofPage asks for a proof with nothing waiting but perhaps a page.
-func (s *Site) proofPage(v *visit) error {
-	c := continuation{Path: redirect.Safe(v.r.URL.Query().Get("next")), At: s.c.Now()}
+// ask asks for the proof that c waits for.
+func (s *Site) ask(v *visit, c continuation) error {
 	sealed, err := s.seal(waitingFor(v.actor()), c)
 	if err != nil {
 		return err
 	}
-	return s.askProof(v, http.StatusOK, Form{}, sealed, continuation{})
+	return s.askProof(v, http.StatusOK, proof{sealed: sealed, c: c})
+}
+
+// proof is a demand for one.
+type proof struct {
+	form   Form
+	sealed string
+	c      continuation
+	method string // that was chosen; "" is the first
+	sent   bool   // a code has been mailed
+}
+
+func (s *Site) askProof(v *visit, status int, p proof) error {
+	u, err := s.c.Flows.Accounts.Me(v.r.Context(), v.actor())
+	if err != nil {
+		return err
+	}
+	view := Reauthenticate{Form: p.form, Continue: p.sealed, Back: pageOf(p.c.Path), Sent: p.sent}
+	methods := s.methods(v.actor(), p.c)
+	view.Method = methods[0]
+	if slices.Contains(methods, p.method) {
+		view.Method = p.method
+	}
+	view.Others = slices.DeleteFunc(methods, func(m string) bool { return m == view.Method })
+	if a := s.actions[p.c.Path]; a.waiting != "" {
+		view.Waiting, view.Detail = a.waiting, p.c.Form.Get(a.detail)
+	}
+	return s.render(v, status, &u, view)
+}
+
+// methods returns what would do as a proof, the handiest first; at least one.
+func (s *Site) methods(a audit.Actor, c continuation) []string {
+	var out []string
+	can := a.StepUpMethods()
+	for _, m := range append(slices.Clone(c.Methods), can...) {
+		if slices.Contains(can, m) && !slices.Contains(out, string(m)) && (m != audit.Passkey || s.c.API != "") &&
+			(len(c.Methods) == 0 || slices.Contains(c.Methods, m)) {
+			out = append(out, string(m))
+		}
+	}
+	if len(out) == 0 {
+		out = []string{string(can[0])}
+	}
+	return out
+}
+
+// proofPage asks for a proof with nothing waiting but perhaps a page.
+func (s *Site) proofPage(v *visit) error {
+	return s.ask(v, continuation{Path: redirect.Safe(v.r.URL.Query().Get("next")), At: s.c.Now()})
 }
 
 // prove checks the proof, and goes on with what was waiting.
 func (s *Site) prove(v *visit) error {
-	sealed := v.form.Get("continue")
-	var c continuation
-	if !s.unseal(waitingFor(v.actor()), sealed, &c) || s.c.Now().Sub(c.At) > continuationAge {
+	p := proof{sealed: v.form.Get("continue"), method: v.form.Get("method")}
+	if !s.unseal(waitingFor(v.actor()), p.sealed, &p.c) || s.c.Now().Sub(p.c.At) > continuationAge {
 		// Of another session, too old, or made up: nothing waits.
-		c, sealed = continuation{}, ""
+		p.c, p.sealed = continuation{}, ""
+	}
+	if other := v.form.Get("switch"); other != "" {
+		p.method = other
+		return s.askProof(v, http.StatusOK, p)
+	}
+	if v.form.Get("send") != "" {
+		return s.sendCode(v, p)
 	}
 	now := s.c.Now()
+	method := audit.Factor(cmp.Or(p.method, string(audit.Password)))
 	fresh, err := s.c.Flows.Security.Reauthenticate(v.r.Context(), v.actor(), security.Reauthenticate{
-		Method: audit.Password, Password: v.form.Get("password"), KeepToken: v.bearer(),
+		Method: method, Password: v.form.Get("password"), Code: v.form.Get("code"),
+		Credential: []byte(v.form.Get("credential")), KeepToken: v.bearer(),
 	})
 	if err != nil {
-		f, status, err := refused(err)
-		if err != nil {
-			return err
-		}
-		if f.Code == "invalid_credentials" { // the address was not asked for
-			f = Form{Errors: fault.Fields{{Name: "password", Code: "wrong_password", Message: "is wrong"}}}
-		}
-		return s.askProof(v, status, f, sealed, c)
+		return s.refusedProof(v, err, p)
 	}
-	if !fresh.IsZero() {
-		s.c.Sessions.SetCookie(v.w, fresh)
-	}
-	waiting, ok := s.actions[c.Path]
+	s.renewed(v, fresh)
+	v.caller.Actor.Proofs = v.caller.Actor.Proofs.With(method, now)
+	waiting, ok := s.actions[p.c.Path]
 	if !ok {
-		s.enter(v, c.Path)
+		s.enter(v, p.c.Path)
 		return nil
 	}
-	v.caller.Actor.Proofs = v.caller.Actor.Proofs.With(audit.Password, now)
-	v.form = c.Form
-	return waiting.run(v)
+	v.form = p.c.Form
+	err = waiting.run(v)
+	if errors.Is(err, fault.StepUp) { // that was not the factor it needs
+		return s.ask(v, p.c)
+	}
+	return err
+}
+
+// sendCode mails a code, and asks for it.
+func (s *Site) sendCode(v *visit, p proof) error {
+	p.method = string(audit.EmailCode)
+	err := s.c.Flows.Security.SendEmailCode(v.r.Context(), v.actor())
+	if err != nil {
+		return s.refusedProof(v, err, p)
+	}
+	p.sent = true
+	return s.askProof(v, http.StatusOK, p)
+}
+
+func (s *Site) refusedProof(v *visit, err error, p proof) error {
+	var status int
+	if p.method == string(audit.Passkey) {
+		p.form, status, err = refusedPasskey(err)
+	} else {
+		p.form, status, err = refused(err)
+	}
+	if err != nil {
+		return err
+	}
+	if p.form.Code == "invalid_credentials" { // the address was not asked for
+		p.form = Form{Errors: fault.Fields{{Name: "password", Code: "wrong_password", Message: "is wrong"}}}
+	}
+	p.sent = len(p.form.Errors) > 0 // the code that was mailed is still good
+	return s.askProof(v, status, p)
 }
 
 // seal returns a value that only unseal with the same context opens.

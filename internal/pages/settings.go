@@ -5,14 +5,10 @@ import (
 	"io"
 	"mime/multipart"
 	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/aegisrunner/account-settings/accounts"
 	"github.com/aegisrunner/account-settings/fault"
-	"github.com/aegisrunner/account-settings/id"
-	"github.com/aegisrunner/account-settings/internal/device"
-	"github.com/aegisrunner/account-settings/security"
 )
 
 // profilePage shows the profile.
@@ -157,118 +153,3 @@ func (u *upload) find() (*multipart.Part, error) {
 }
 
 var errNoPicture = fault.Fields{{Name: "picture", Code: "required", Message: "choose a file first"}}
-
-// securityPage shows password and sessions.
-func (s *Site) securityPage(v *visit) error {
-	q := v.r.URL.Query()
-	return s.security(v, http.StatusOK, q.Get("cursor"), func(p *Security) {
-		if saved := q.Get("saved"); saved == "password" || saved == "sessions" {
-			p.Saved = saved
-		}
-	})
-}
-
-// sessionsPerPage is how many sessions the page shows.
-const sessionsPerPage = 20
-
-func (s *Site) security(v *visit, status int, cursor string, change func(*Security)) error {
-	u, err := s.c.Flows.Accounts.Me(v.r.Context(), v.actor())
-	if err != nil {
-		return err
-	}
-	items, next, err := s.c.Flows.Security.Sessions(v.r.Context(), v.actor(), cursor, sessionsPerPage)
-	if errors.Is(err, fault.Invalid) { // a cursor of no use: begin at the start
-		cursor = ""
-		items, next, err = s.c.Flows.Security.Sessions(v.r.Context(), v.actor(), "", sessionsPerPage)
-	}
-	if err != nil {
-		return err
-	}
-	login := v.caller.Login
-	view := Security{
-		Password: PasswordCard{Has: login.HasPassword, ChangedAt: login.Person.PasswordChangedAt},
-		Sessions: SessionsCard{NextCursor: next, Later: cursor != ""},
-	}
-	view.Sessions.Items = sessionRows(items, login.Session, cursor == "")
-	change(&view)
-	return s.render(v, status, &u, view)
-}
-
-// sessionRows puts the present session at the top of the first page, wherever
-// in the list it is, and shows it nowhere else.
-func sessionRows(items []security.Session, present security.Session, first bool) []Session {
-	var out []Session
-	if first {
-		out = append(out, sessionRow(present, present.ID))
-	}
-	for _, x := range items {
-		if x.ID != present.ID {
-			out = append(out, sessionRow(x, present.ID))
-		}
-	}
-	return out
-}
-
-func sessionRow(x security.Session, present id.Session) Session {
-	d := device.Parse(x.UserAgent)
-	row := Session{
-		ID: x.ID.String(), Current: x.ID == present, Browser: d.Browser, OS: d.OS, Kind: string(d.Kind),
-		SignedInAt: x.SignedInAt, LastUsedAt: x.LastUsedAt,
-	}
-	if x.IP.IsValid() {
-		row.IP = x.IP.String()
-	}
-	return row
-}
-
-func (s *Site) changePassword(v *visit) error {
-	fresh, err := s.c.Flows.Security.ChangePassword(v.r.Context(), v.actor(), security.ChangePassword{
-		Current: v.form.Get("current_password"), New: v.form.Get("password"), KeepToken: v.bearer(),
-	})
-	if err != nil {
-		form, status, err := refused(err)
-		if err != nil {
-			return err
-		}
-		return s.security(v, status, "", func(p *Security) { p.Password.Form = form })
-	}
-	if !fresh.IsZero() {
-		s.c.Sessions.SetCookie(v.w, fresh)
-	}
-	return s.saved(v, "/settings/security", "password")
-}
-
-func (s *Site) revoke(v *visit) error {
-	session, err := id.ParseSession(v.form.Get("session"))
-	if err == nil {
-		err = s.c.Flows.Security.RevokeSession(v.r.Context(), v.actor(), session)
-	}
-	if err != nil && !errors.Is(err, fault.NotFound) { // ended already is ended
-		return err
-	}
-	if session == v.actor().Session {
-		return s.out(v, "signed_out")
-	}
-	return s.saved(v, "/settings/security", "sessions")
-}
-
-func (s *Site) revokeOthers(v *visit) error {
-	if _, err := s.c.Flows.Security.RevokeSessions(v.r.Context(), v.actor(), security.Others); err != nil {
-		return err
-	}
-	return s.saved(v, "/settings/security", "sessions")
-}
-
-func (s *Site) revokeAll(v *visit) error {
-	if _, err := s.c.Flows.Security.RevokeSessions(v.r.Context(), v.actor(), security.All); err != nil {
-		return err
-	}
-	return s.out(v, "signed_out_everywhere")
-}
-
-// out leads to the sign-in page after this session has ended.
-func (s *Site) out(v *visit, notice string) error {
-	s.c.Sessions.ClearCookie(v.w)
-	s.redirect(v, "/sign-in", url.Values{"notice": {notice}})
-	return nil
-}

@@ -63,6 +63,12 @@ func (s *Site) routes() {
 	s.page("/{$}", s.home)
 	s.page("/sign-in", s.signInPage)
 	s.post("/sign-in", s.signIn)
+	s.post("/sign-in/passkey", s.signInByPasskey)
+	s.page("/second-factor", s.secondFactorPage)
+	s.post("/second-factor", s.secondFactor)
+	s.post("/second-factor/passkey", s.secondFactorByPasskey)
+	s.page("/not-me", s.notMePage)
+	s.post("/not-me", s.notMe)
 	s.page("/sign-up", s.signUpPage)
 	s.post("/sign-up", s.signUp)
 	s.page("/sign-up/complete", s.completePage)
@@ -80,14 +86,25 @@ func (s *Site) routes() {
 	s.post("/reauthenticate", s.signedIn(s.prove))
 	s.page("/settings", s.home)
 	s.page("/settings/profile", s.signedIn(s.profilePage))
-	s.page("/settings/security", s.signedIn(s.securityPage))
+	s.page(securityPath, s.signedIn(s.securityPage))
+	s.page(securityPath+"/enroll", s.signedIn(s.enrollPage))
+	s.page(turnOffPath, s.signedIn(s.turnOffPage))
+	s.post(securityPath+"/backup-codes/download", s.signedIn(s.downloadCodes))
 	s.post("/settings/profile/picture", s.signedIn(s.setPicture))
 	for path, a := range map[string]action{
 		"/settings/profile/about":                   {run: s.saveAbout},
 		"/settings/profile/email":                   {run: s.changeEmail, waiting: "email_change", detail: "email"},
-		"/settings/profile/email/cancel":            {run: s.cancelEmail},
+		"/settings/profile/email/cancel":            {run: s.cancelEmail, waiting: "email_cancel"},
 		"/settings/profile/picture/remove":          {run: s.removePicture},
 		"/settings/security/password":               {run: s.changePassword, waiting: "first_password"},
+		"/settings/security/two-factor/start":       {run: s.startTwoFactor, waiting: "two_factor_on"},
+		"/settings/security/two-factor/confirm":     {run: s.confirmTwoFactor, waiting: "two_factor_on"},
+		"/settings/security/two-factor/disable":     {run: s.turnOff, waiting: "two_factor_off"},
+		"/settings/security/backup-codes":           {run: s.renewCodes, waiting: "backup_codes"},
+		"/settings/security/passkeys/begin":         {run: s.beginPasskey, waiting: "passkey_add"},
+		"/settings/security/passkeys/add":           {run: s.addPasskey, waiting: "passkey_add"},
+		"/settings/security/passkeys/rename":        {run: s.renamePasskey, waiting: "passkey_rename", detail: "name"},
+		"/settings/security/passkeys/remove":        {run: s.removePasskey, waiting: "passkey_remove"},
 		"/settings/security/sessions/revoke":        {run: s.revoke},
 		"/settings/security/sessions/revoke-others": {run: s.revokeOthers},
 		"/settings/security/sessions/revoke-all":    {run: s.revokeAll},
@@ -226,6 +243,10 @@ func (s *Site) fail(v *visit, err error) {
 		s.toSignIn(v)
 		return
 	}
+	if errors.Is(err, audit.ErrEnrollmentRequired) {
+		s.redirect(v, securityPath+"/enroll", nil)
+		return
+	}
 	f := Failure{Status: p.Status, Code: p.Code, RetryAfter: p.RetryAfter}
 	if p.Status >= http.StatusInternalServerError {
 		f.RequestID = v.actor().RequestID
@@ -263,7 +284,7 @@ func pageOf(path string) string { return cmp.Or(settingsPageOf(path), path) }
 
 // settingsPageOf returns the page whose card a form's address belongs to, or "".
 func settingsPageOf(path string) string {
-	for _, page := range []string{"/settings/profile", "/settings/security"} {
+	for _, page := range []string{"/settings/profile", securityPath, "/sign-in", "/second-factor"} {
 		if strings.HasPrefix(path, page+"/") {
 			return page
 		}
@@ -291,6 +312,7 @@ func (s *Site) render(v *visit, status int, u *accounts.User, view View) error {
 	if u != nil {
 		p.Person = &Person{
 			Name: u.Name, Email: u.Email, AvatarURL: s.avatar(*u, "128"), Locale: u.Locale, Zone: zones.Location(u.Timezone),
+			Limited: v.actor().Limited != "",
 		}
 	}
 	return s.r.Render(v.w, v.r, status, p)
@@ -309,8 +331,12 @@ func refused(err error) (Form, int, error) {
 		http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType:
 		return FormOf(err), p.Status, nil
 	case http.StatusUnauthorized:
-		if p.Code == "invalid_credentials" {
+		switch p.Code {
+		case "invalid_credentials":
 			return FormOf(err), http.StatusUnprocessableEntity, nil
+		case "invalid_code":
+			wrong := fault.Fields{{Name: "code", Code: "invalid_code", Message: "is not right"}}
+			return Form{Errors: wrong}, http.StatusUnprocessableEntity, nil
 		}
 	case http.StatusServiceUnavailable:
 		if !p.Internal {
