@@ -49,7 +49,9 @@ func TestBudgetsAreShared(t *testing.T) {
 				api(t, s, post, "/auth/sign-in", credentials(ada, settingstest.Password), 200)
 				return s.API(post, "/auth/second-factor", byBackup("00000000-00000000"))
 			},
-			func() settingstest.Response { return c.API(post, "/auth/reauthenticate", byBackup("00000000-00000000")) },
+			func() settingstest.Response {
+				return c.API(post, "/auth/reauthenticate", byBackup("00000000-00000000"))
+			},
 			func() settingstest.Response {
 				return c.API(post, "/account/totp/disable", object{"password": settingstest.Password, "code": "00000000-00000000"})
 			},

@@ -3,6 +3,7 @@ package settings_test
 import (
 	"context"
 	"encoding/json"
+	"flag"
 	"net/netip"
 	"testing"
 	"time"
@@ -15,7 +16,6 @@ import (
 	settings "github.com/aegisrunner/account-settings"
 	"github.com/aegisrunner/account-settings/audit"
 	"github.com/aegisrunner/account-settings/fault"
-	"github.com/aegisrunner/account-settings/id"
 	"github.com/aegisrunner/account-settings/security"
 	"github.com/aegisrunner/account-settings/settingstest"
 )
@@ -55,6 +55,10 @@ type modelHalf struct {
 // and steps of the clock, also backwards. No path may reach a session with less
 // than was demanded when it began, revive one that has ended, or use a code twice.
 func TestSignInStateMachine(t *testing.T) {
+	// With the race detector 100 walks take a minute. -rapid.checks asks for more.
+	if f := flag.Lookup("rapid.checks"); f.Value.String() == f.DefValue {
+		require.NoError(t, f.Value.Set("25"))
+	}
 	rapid.Check(t, func(r *rapid.T) {
 		app := settingstest.Start(t, settings.Config{Limiter: wide{}})
 		c := app.SignUp(ada, "Ada")
@@ -442,8 +446,7 @@ func (m *signInModel) revoke(t *rapid.T) {
 	switch rapid.SampledFrom([]string{"one", "others", "all", "sign out"}).Draw(t, "scope") {
 	case "one":
 		other := m.some()
-		var target id.Session = m.actorOf(other).Session
-		require.NoError(t, m.app.Security.RevokeSession(context.Background(), a, target))
+		require.NoError(t, m.app.Security.RevokeSession(context.Background(), a, m.actorOf(other).Session))
 		other.alive = false
 	case "others":
 		_, err := m.app.Security.RevokeSessions(context.Background(), a, security.Others)

@@ -38,7 +38,7 @@ func parse(args []string, getenv func(string) string, out io.Writer) (*config, e
 	text(&c.db, "db", "DATABASE_URL", "", "postgres://… `address` of a database instead of SQLite")
 	text(&c.publicURL, "public-url", "PUBLIC_URL", "", "the `origin` used in links; required when not on loopback")
 	text(&c.smtp, "smtp", "SMTP_URL", "", "smtp://user:pass@host:port; without it mail goes to the development mailbox")
-	text(&c.geoip, "geoip", "GEOIP_DB", "", "mmdb `file`; has no effect before sessions show places")
+	text(&c.geoip, "geoip", "GEOIP_DB", "", "mmdb `file`, from which places of sessions are taken; read anew when it changes")
 	text(&proxies, "trusted-proxies", "TRUSTED_PROXIES", "", "`CIDRs` whose forwarded headers count, with commas between")
 	text(&c.plan, "plan", "PLAN", "business", "the `plan` of new organizations; has no effect before there are any")
 	f.BoolVar(&c.demo, "demo", true, "put demo data into an empty database")

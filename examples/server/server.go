@@ -19,6 +19,8 @@ import (
 	"github.com/aegisrunner/account-settings/bunstore/sqlite"
 	"github.com/aegisrunner/account-settings/mail"
 	"github.com/aegisrunner/account-settings/mail/smtp"
+	"github.com/aegisrunner/account-settings/security"
+	"github.com/aegisrunner/account-settings/security/maxmind"
 )
 
 // server is the product with what is around it.
@@ -30,7 +32,8 @@ type server struct {
 	clock   *clock
 	mailbox *mailbox // nil: mail goes out
 	public  *url.URL
-	seeded  bool // the database holds the demo
+	places  *maxmind.DB // nil: places are left out
+	seeded  bool        // the database holds the demo
 }
 
 func open(ctx context.Context, c *config, log *slog.Logger) (*server, error) {
@@ -45,6 +48,11 @@ func open(ctx context.Context, c *config, log *slog.Logger) (*server, error) {
 	mailer, err := s.mailer()
 	if err != nil {
 		return nil, err
+	}
+	if c.geoip != "" {
+		if s.places, err = maxmind.New(maxmind.Config{Path: c.geoip, Log: log}); err != nil {
+			return nil, fmt.Errorf("-geoip: %w", err)
+		}
 	}
 	if s.store, err = s.database(ctx); err != nil {
 		return nil, err
@@ -73,9 +81,13 @@ func (s *server) start(ctx context.Context, mailer mail.Mailer) error {
 	s.app, err = settings.New(settings.Config{
 		Product: "Aegis", PublicURL: s.c.publicURL, Store: s.store, Keys: keys, Mailer: mailer,
 		From: "Aegis <hello@" + mailDomain(s.public) + ">", TrustedProxies: s.c.trusted,
+		Geolocator: s.geolocator(),
 		MailboxURL: mailboxURL, Now: s.clock.Now, InsecureSkipClockCheck: s.c.devClock, Log: s.log,
 	})
 	if err != nil {
+		return err
+	}
+	if err := s.app.CheckKeys(ctx); err != nil {
 		return err
 	}
 	if used {
@@ -87,7 +99,18 @@ func (s *server) start(ctx context.Context, mailer mail.Mailer) error {
 	return nil
 }
 
+// geolocator is nil, and not an interface that holds nil, without a file.
+func (s *server) geolocator() security.Geolocator {
+	if s.places == nil {
+		return nil
+	}
+	return s.places
+}
+
 func (s *server) close() {
+	if s.places != nil {
+		_ = s.places.Close() // a file in memory
+	}
 	if err := s.store.Close(); err != nil {
 		s.log.Error("server: database not closed cleanly", "err", err)
 	}

@@ -2,6 +2,9 @@ package main
 
 import (
 	"bufio"
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -156,6 +159,7 @@ func TestMistakesAreOneClearLine(t *testing.T) {
 		"-dev-clock is for loopback":  {"-addr", "127.0.0.1:0", "-public-url", "https://app.acme.test", "-smtp", "smtp://localhost:25", "-dev-clock"},
 		"-db must begin with":         {"-addr", "127.0.0.1:0", "-db", "mysql://x"},
 		"-trusted-proxies":            {"-addr", "127.0.0.1:0", "-trusted-proxies", "10.0.0.0"},
+		"-geoip: ":                    {"-addr", "127.0.0.1:0", "-geoip", filepath.Join(data, "none.mmdb")},
 		"-smtp: ":                     {"-addr", "127.0.0.1:0", "-smtp", "http://user:canary@x"},
 	} {
 		out, err := exec.CommandContext(t.Context(), serverBinary(t), append(args, "-data", data)...).CombinedOutput()
@@ -165,6 +169,36 @@ func TestMistakesAreOneClearLine(t *testing.T) {
 		require.NotContains(t, string(out), "canary")
 	}
 	require.NoFileExists(t, filepath.Join(data, "settings.db"), "a mistake leaves nothing behind")
+}
+
+// A key that second factors are sealed under, and that is not in the file any
+// more, is named before anything is served.
+func TestMissingKeyIsNamed(t *testing.T) {
+	bin, data := serverBinary(t), t.TempDir()
+	p := startProcess(t, bin, "-data", data)
+	token := "Authorization: Bearer " + p.signInByToken(t)
+	status, body := p.call(t, http.MethodPost, "/api/v1/account/totp", "", token)
+	require.Equal(t, http.StatusCreated, status, body)
+	require.NoError(t, p.stop())
+
+	path := filepath.Join(data, "keys.json")
+	var file struct {
+		Primary string            `json:"primary"`
+		Keys    map[string]string `json:"keys"`
+		MAC     string            `json:"mac"`
+	}
+	raw, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(raw, &file))
+	old := file.Primary
+	file.Primary, file.Keys = "other", map[string]string{"other": base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{7}, 32))}
+	raw, err = json.Marshal(file)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(path, raw, 0o600))
+	out, err := exec.CommandContext(t.Context(), bin, "-addr", "127.0.0.1:0", "-data", data).CombinedOutput()
+	require.Error(t, err)
+	require.Contains(t, string(out), fmt.Sprintf("%q", old))
+	require.Equal(t, 1, strings.Count(strings.TrimSpace(string(out)), "\n")+1, "%s", out)
 }
 
 // What is for the developer at this machine is for nobody else.
