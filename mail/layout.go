@@ -28,6 +28,7 @@ type Content struct {
 	Title      string // the one heading; required
 	Greeting   string
 	Paragraphs []string
+	Code       string      // to be typed elsewhere; shown large
 	Facts      [][2]string // label and value: when, where, on which device
 	Advice     []string    // paragraphs that lead to the button
 	Button     Button
@@ -144,6 +145,7 @@ func absolute(address string, schemes []string) bool {
 func plain(b Brand, c Content) string {
 	blocks := []string{c.Title, c.Greeting}
 	blocks = append(blocks, c.Paragraphs...)
+	blocks = append(blocks, c.Code)
 	var facts []string
 	for _, f := range c.Facts {
 		facts = append(facts, f[0]+": "+f[1])
@@ -191,7 +193,7 @@ func (c Content) cleaned() Content {
 	}
 	c.Preheader, c.Title, c.Greeting = oneLine(c.Preheader), oneLine(c.Title), oneLine(c.Greeting)
 	c.LinkHint, c.Signature, c.Support = oneLine(c.LinkHint), oneLine(c.Signature), oneLine(c.Support)
-	c.Button.Label = oneLine(c.Button.Label)
+	c.Button.Label, c.Code = oneLine(c.Button.Label), oneLine(c.Code)
 	c.Paragraphs, c.Advice, c.Closing, c.Footnotes = all(c.Paragraphs), all(c.Advice), all(c.Closing), all(c.Footnotes)
 	facts := make([][2]string, 0, len(c.Facts))
 	for _, f := range c.Facts {

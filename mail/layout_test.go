@@ -18,6 +18,7 @@ func full() Content {
 	return Content{
 		Preheader: "preheader-words", Title: "title-words", Greeting: "greeting-words",
 		Paragraphs: []string{"paragraph-one", "paragraph-two"},
+		Code:       "code-words",
 		Facts:      [][2]string{{"label-one", "value-one"}, {"label-two", "value-two"}},
 		Advice:     []string{"advice-words"},
 		Button:     Button{Label: "button-words", URL: "https://app.acme.test/x?token=a&b=c"},
@@ -30,7 +31,7 @@ func TestLayoutSaysEverythingOnceInBothParts(t *testing.T) {
 	text, page, err := Layout(brand(), "en", "ltr", full())
 	require.NoError(t, err)
 	body := page[strings.Index(page, "<body"):]
-	order := []string{"title-words", "greeting-words", "paragraph-one", "paragraph-two", "label-one", "value-one",
+	order := []string{"title-words", "greeting-words", "paragraph-one", "paragraph-two", "code-words", "label-one", "value-one",
 		"label-two", "value-two", "advice-words", "button-words", "closing-words", "signature-words", "footnote-one",
 		"footnote-two", "support-words", "Acme Inc., 1 Main Street"}
 	for name, part := range map[string]string{"text": text, "HTML": body} {

@@ -27,7 +27,7 @@ var (
 	until  = at.Add(time.Hour)
 	secret = token.New().Reveal()
 	laptop = accounts.Device{Browser: "Chrome", OS: "macOS", IP: "203.0.113.7"}
-	seen   = security.Device{Browser: "Chrome", OS: "macOS", IP: "203.0.113.7"}
+	seen   = security.Device{Browser: "Chrome", OS: "macOS", IP: "203.0.113.7", Place: "Pune, India"}
 	ada    = mail.Recipient{Address: "ada@acme.test", Name: "Ada Lovelace", Timezone: "Europe/Berlin"}
 )
 
@@ -48,6 +48,19 @@ var samples = map[string]sample{
 	"reset":           {security.ResetLetter{Token: secret, ExpiresAt: until, Device: seen}, "/reset-password?token=" + secret},
 	"password":        {security.PasswordChangedLetter{At: at, Device: seen}, "/forgot-password"},
 	"password first":  {security.PasswordChangedLetter{At: at, First: true, Device: seen}, "/forgot-password"},
+	"new device":      {security.NewDeviceLetter{Token: secret, At: at, ExpiresAt: until, Device: seen}, "/not-me?token=" + secret},
+	"new country":     {security.NewDeviceLetter{Token: secret, At: at, ExpiresAt: until, NewCountry: true, Device: seen}, "/not-me?token=" + secret},
+	"2fa on":          {security.TwoFactorOnLetter{At: at, Device: seen}, "/forgot-password"},
+	"2fa off":         {security.TwoFactorOffLetter{At: at, Device: seen}, "/forgot-password"},
+	"suspended":       {security.TOTPSuspendedLetter{At: at, Until: until, Failures: 100}, "/forgot-password"},
+	"backup":          {security.BackupCodeUsedLetter{At: at, Left: 7, Device: seen}, "/settings/security"},
+	"backup few":      {security.BackupCodeUsedLetter{At: at, Left: 2, Device: seen}, "/settings/security"},
+	"backup none":     {security.BackupCodeUsedLetter{At: at, Device: seen}, "/settings/security"},
+	"backup renewed":  {security.BackupCodesRenewedLetter{At: at, Device: seen}, "/settings/security"},
+	"passkey":         {security.PasskeyLetter{Name: "My laptop", At: at, Device: seen}, "/settings/security"},
+	"passkey removed": {security.PasskeyLetter{Name: "My laptop", At: at, Removed: true, Device: seen}, "/settings/security"},
+	"passkey cloned":  {security.PasskeyClonedLetter{Name: "My laptop", At: at, Device: seen}, "/settings/security"},
+	"email code":      {security.EmailCodeLetter{Code: "12345678", ExpiresAt: until, Device: seen}, ""},
 	"password bylink": {security.PasswordChangedLetter{At: at, ByLink: true, Device: seen}, "/forgot-password"},
 }
 
@@ -382,4 +395,36 @@ func visible(t *testing.T, source string) string {
 func words(s string) []string {
 	return slices.DeleteFunc(strings.FieldsFunc(s, func(r rune) bool { return strings.ContainsRune(" \n\t:·", r) }),
 		func(w string) bool { return w == "--" })
+}
+
+func TestLettersAboutFactorsSayWhatMatters(t *testing.T) {
+	r := renderer(t)
+	device := render(t, r, ada, samples["new device"].letter)
+	require.Contains(t, device.Text, "Place: Pune, India (approximate)\n")
+	require.Contains(t, device.Text, "The link works once, until 23 November 2026, 10:41 (Europe/Berlin).")
+	country := render(t, r, ada, samples["new country"].letter)
+	require.Contains(t, country.Subject, "another country")
+
+	code := render(t, r, ada, samples["email code"].letter)
+	require.Equal(t, "Your code for Acme: 1234 5678", code.Subject)
+	require.Contains(t, code.Text, "\n\n1234 5678\n\n")
+	require.Contains(t, code.HTML, "font-size:30px")
+
+	require.NotContains(t, render(t, r, ada, samples["backup"].letter).Text, "locked out")
+	require.Contains(t, render(t, r, ada, samples["backup few"].letter).Text, "Codes left: 2\n")
+	require.Contains(t, render(t, r, ada, samples["backup few"].letter).Text, "while you can still sign in")
+	require.Contains(t, render(t, r, ada, samples["backup none"].letter).Text, "There is none left.")
+	require.Contains(t, render(t, r, ada, samples["suspended"].letter).Text, "100 wrong codes")
+	require.Contains(t, render(t, r, ada, samples["passkey removed"].letter).Text, "Passkey: My laptop\n")
+}
+
+func TestHostilePasskeyNamesAreHarmless(t *testing.T) {
+	r := renderer(t)
+	want := structure(t, render(t, r, ada, samples["passkey"].letter).HTML)
+	for _, name := range hostileNames {
+		l := security.PasskeyLetter{Name: name, At: at, Device: security.Device{Browser: "Chrome", OS: "macOS", IP: "203.0.113.7", Place: name}}
+		m := render(t, r, ada, l)
+		require.Equal(t, want, structure(t, m.HTML), name)
+		require.NotRegexp(t, `(?i)evil\.test`, m.Text+visible(t, m.HTML))
+	}
 }

@@ -99,6 +99,9 @@ func (p *page) facts(at time.Time, d device) [][2]string {
 	case browser != "" || os != "":
 		out = append(out, [2]string{p.T("mail.fact.device"), browser + os})
 	}
+	if place := person(d.Place); place != "" {
+		out = append(out, [2]string{p.T("mail.fact.place"), p.T("mail.place", "Place", place)})
+	}
 	if ip, err := netip.ParseAddr(d.IP); err == nil {
 		out = append(out, [2]string{p.T("mail.fact.ip"), ip.WithZone("").String()})
 	}

@@ -23,6 +23,15 @@ var writers = map[string]writer{
 	accounts.EmailRestoredLetter{}.Kind():        as(emailRestored),
 	security.ResetLetter{}.Kind():                as(reset),
 	security.PasswordChangedLetter{}.Kind():      as(passwordChanged),
+	security.NewDeviceLetter{}.Kind():            as(newDevice),
+	security.TwoFactorOnLetter{}.Kind():          as(twoFactorOn),
+	security.TwoFactorOffLetter{}.Kind():         as(twoFactorOff),
+	security.TOTPSuspendedLetter{}.Kind():        as(totpSuspended),
+	security.BackupCodeUsedLetter{}.Kind():       as(backupCodeUsed),
+	security.BackupCodesRenewedLetter{}.Kind():   as(backupCodesRenewed),
+	security.PasskeyLetter{}.Kind():              as(passkey),
+	security.PasskeyClonedLetter{}.Kind():        as(passkeyCloned),
+	security.EmailCodeLetter{}.Kind():            as(emailCode),
 }
 
 // as reads the JSON of a letter for the function that writes it.
