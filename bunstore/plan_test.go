@@ -65,7 +65,7 @@ const crowd = `
 	FROM generate_series(1, 9000) AS i;
 	INSERT INTO settings_alerts
 	SELECT sha256(('a' || i)::bytea), md5('u' || i)::uuid, now(), now() + i * interval '1 minute', NULL FROM generate_series(1, 2000) AS i;
-	INSERT INTO settings_buckets SELECT sha256(('b' || i)::bytea), now() + i * interval '1 second' FROM generate_series(1, 2000) AS i;
+	INSERT INTO settings_buckets SELECT sha256(('b' || i)::bytea), extract(epoch FROM now())::bigint * 1000000 + i * 1000000 FROM generate_series(1, 2000) AS i;
 	INSERT INTO settings_outbox
 	SELECT md5('m' || i)::uuid, 'account.sign_up', 'ada@example.com', 'Ada', 'en', 'Europe/London', i % 3,
 		CASE WHEN i % 100 = 0 THEN 'x'::bytea END, now() - i * interval '1 minute', now() - i * interval '1 minute', NULL, 0, '',

@@ -102,9 +102,10 @@ CREATE TABLE settings_alerts (
 CREATE INDEX settings_alerts_expires ON settings_alerts (expires_at);
 CREATE INDEX settings_alerts_user ON settings_alerts (user_id);
 
--- Rate limits that several nodes share. full_at is when a bucket is full again.
+-- Rate limits that several nodes share. full_at is when a bucket is full again, in
+-- microseconds since 1970: it is reckoned with in one statement.
 CREATE TABLE settings_buckets (
     key     bytea PRIMARY KEY CHECK (octet_length(key) = 32),
-    full_at timestamptz NOT NULL
+    full_at bigint NOT NULL
 );
 CREATE INDEX settings_buckets_full ON settings_buckets (full_at);
