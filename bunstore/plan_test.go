@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"maps"
 	"net/netip"
 	"testing"
 	"time"
@@ -94,7 +95,9 @@ func TestQueriesUseIndexesOnPostgres(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
 
-	for name, q := range hotQueries(t, db) {
+	queries := hotQueries(t, db)
+	maps.Copy(queries, factorQueries(t, db))
+	for name, q := range queries {
 		t.Run(name, func(t *testing.T) {
 			seen.statements = map[string]string{}
 			// In a transaction also LoginByToken, the same SQL, goes by bun.
@@ -153,7 +156,9 @@ func hotQueries(t *testing.T, db *bunstore.DB) map[string]query {
 		return func(ctx context.Context) error { return db.Security().Update(ctx, ask) }
 	}
 	return map[string]query{
-		"LoginByToken": {[]string{"settings_sessions_token_hash_key", "settings_users_pkey", "settings_credentials_pkey"}, func(ctx context.Context) error {
+		"LoginByToken": {[]string{
+			"settings_sessions_token_hash_key", "settings_users_pkey", "settings_credentials_pkey", "settings_totp_pkey", "settings_passkeys_user",
+		}, func(ctx context.Context) error {
 			_, err := db.Security().LoginByToken(ctx, security.Hash(s.TokenHash))
 			return err
 		}},
@@ -169,7 +174,7 @@ func hotQueries(t *testing.T, db *bunstore.DB) map[string]query {
 			_, err := tx.RevokeSessions(ctx, s.UserID, s.ID)
 			return err
 		})},
-		"PersonByEmail": {[]string{"settings_users_email_key_key", "settings_credentials_pkey"}, func(ctx context.Context) error {
+		"PersonByEmail": {[]string{"settings_users_email_key_key", "settings_credentials_pkey", "settings_totp_pkey", "settings_passkeys_user"}, func(ctx context.Context) error {
 			_, err := db.Security().PersonByEmail(ctx, "17@example.com")
 			return err
 		}},
