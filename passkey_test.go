@@ -128,6 +128,9 @@ func TestPasskeys(t *testing.T) {
 		api(t, b, http.MethodDelete, path, nil, 204)
 		refused(t, c, get, "/account", nil, 401, "unauthenticated")
 		api(t, b, get, "/account", nil, 200)
+		// What the passkey proved went with it.
+		refused(t, b, http.MethodDelete, path, nil, 401, "reauthentication_required")
+		api(t, b, post, "/auth/reauthenticate", object{"method": "password", "password": settingstest.Password}, 204)
 		refused(t, b, http.MethodDelete, path, nil, 404, "not_found")
 		d := app.Client()
 		refused(t, d, post, "/auth/passkey", x.signed(ask(d, "sign_in")), 401, "invalid_credentials")

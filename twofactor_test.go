@@ -329,6 +329,7 @@ func TestDisableTwoFactor(t *testing.T) {
 		require.Equal(t, false, f["totp"].(object)["enabled"])
 		require.InDelta(t, 0, f["backup_codes"].(object)["remaining"], 0)
 		require.Equal(t, "signed_in", api(t, app.Client(), post, "/auth/sign-in", credentials(ada, settingstest.Password), 200)["status"])
+		api(t, a.c, post, "/auth/reauthenticate", object{"method": "password", "password": settingstest.Password}, 204)
 		refused(t, a.c, post, disable, object{"password": settingstest.Password, "code": a.backup[0]}, 409, "two_factor_off")
 	})
 }

@@ -9,7 +9,6 @@ import (
 	"github.com/aegisrunner/account-settings/fault"
 	"github.com/aegisrunner/account-settings/id"
 	"github.com/aegisrunner/account-settings/internal/address"
-	"github.com/aegisrunner/account-settings/internal/clientip"
 	"github.com/aegisrunner/account-settings/internal/device"
 	"github.com/aegisrunner/account-settings/internal/token"
 )
@@ -36,12 +35,26 @@ func (s *Service) originOf(ctx context.Context, actor audit.Actor, p Person) (o 
 		// Programs keep no cookies, and people clear theirs: the same software in
 		// the same network is no reason to write. It is no reason to trust either.
 		d := device.Parse(actor.UserAgent)
-		o.device = s.c.MAC("security.device", []byte(d.Name()+"\x00"+clientip.Network(actor.IP)))
+		o.device = s.c.MAC("security.device", []byte(d.Name()+"\x00"+surroundings(actor.IP)))
 		o.fresh = token.New()
 	}
 	o.seen, err = s.c.Store.Seen(ctx, p.ID, o.device, o.place.CountryCode)
 	o.known = actor.Device != (Hash{}) && o.seen.Device
 	return o, err
+}
+
+// surroundings is the /24 of an IPv4 address and the /48 of an IPv6 address:
+// what one provider gives to one place.
+func surroundings(ip netip.Addr) string {
+	bits := 48
+	if ip = ip.Unmap(); ip.Is4() {
+		bits = 24
+	}
+	p, err := ip.Prefix(bits)
+	if err != nil {
+		return ""
+	}
+	return p.String()
 }
 
 // Place returns where an address is, as far as is known.
