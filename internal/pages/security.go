@@ -18,6 +18,9 @@ const securityPath = "/settings/security"
 // securityPage shows what proves who the person is, where they are signed in,
 // and what has happened.
 func (s *Site) securityPage(v *visit) error {
+	if limited(v) {
+		return audit.ErrEnrollmentRequired
+	}
 	q := v.r.URL.Query()
 	return s.security(v, http.StatusOK, func(p *Security) {
 		switch saved := q.Get("saved"); saved {
@@ -32,6 +35,10 @@ func (s *Site) securityPage(v *visit) error {
 		}
 	})
 }
+
+// limited reports whether the person reaches nothing but enrolling a second
+// factor.
+func limited(v *visit) bool { return v.actor().Limited != "" }
 
 // row changes the row of a passkey, if there is one.
 func (c *PasskeysCard) row(id string, change func(*Passkey)) {
@@ -54,7 +61,7 @@ func (s *Site) security(v *visit, status int, change func(*Security)) error {
 	if err := s.factors(v, &view); err != nil {
 		return err
 	}
-	if v.actor().Limited != "" {
+	if limited(v) {
 		change(&view)
 		return s.render(v, status, &u, Enroll{Passkeys: view.Passkeys})
 	}

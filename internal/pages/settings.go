@@ -8,11 +8,15 @@ import (
 	"time"
 
 	"github.com/aegisrunner/account-settings/accounts"
+	"github.com/aegisrunner/account-settings/audit"
 	"github.com/aegisrunner/account-settings/fault"
 )
 
 // profilePage shows the profile.
 func (s *Site) profilePage(v *visit) error {
+	if limited(v) { // what is there could be seen, but not saved
+		return audit.ErrEnrollmentRequired
+	}
 	saved := v.r.URL.Query().Get("saved")
 	return s.profile(v, http.StatusOK, func(p *Profile) {
 		if saved == "picture" || saved == "about" || saved == "email" {

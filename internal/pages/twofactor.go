@@ -17,7 +17,7 @@ import (
 
 // enrollPage is where somebody is led who must have a second factor first.
 func (s *Site) enrollPage(v *visit) error {
-	if v.actor().Limited == "" {
+	if !limited(v) {
 		s.redirect(v, securityPath, nil)
 		return nil
 	}
