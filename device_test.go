@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"regexp"
 	"testing"
@@ -281,7 +283,20 @@ func TestRequireSecondFactor(t *testing.T) {
 		refused(t, a.c, post, "/account/email", object{"email": "x@example.com"}, 403, "second_factor_enrollment_required")
 		require.Equal(t, ada, api(t, a.c, get, "/account", nil, 200)["email"])
 		require.Equal(t, []any{"host"}, api(t, a.c, get, "/account/second-factor", nil, 200)["required_by"])
+		// The host's own pages are as closed as ours.
+		host := app.RequireUser(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }))
+		visit := func(method string) *httptest.ResponseRecorder {
+			r := httptest.NewRequest(method, "/dashboard", nil)
+			r.AddCookie(&http.Cookie{Name: "session", Value: sessionCookie(t, app, a.c)})
+			r.Header.Set("Sec-Fetch-Site", "same-origin")
+			w := httptest.NewRecorder()
+			host.ServeHTTP(w, r)
+			return w
+		}
+		require.Equal(t, "/settings/security/enroll", visit(get).Header().Get("Location"))
+		require.Equal(t, http.StatusForbidden, visit(post).Code)
 		a.enroll()
+		require.Equal(t, http.StatusTeapot, visit(get).Code)
 		api(t, a.c, "PATCH", "/account", object{"name": "Ada Lovelace"}, 200)
 
 		// A passkey that verifies the person is enough; a password beside it is not.

@@ -12,6 +12,7 @@ import (
 	"github.com/aegisrunner/account-settings/audit"
 	"github.com/aegisrunner/account-settings/id"
 	"github.com/aegisrunner/account-settings/internal/httpapi"
+	"github.com/aegisrunner/account-settings/internal/pages"
 	"github.com/aegisrunner/account-settings/internal/problem"
 	"github.com/aegisrunner/account-settings/internal/redirect"
 	"github.com/aegisrunner/account-settings/security/httpsession"
@@ -102,13 +103,17 @@ func UserFrom(ctx context.Context) (User, bool) {
 // RequireUser lets only signed-in people through to next, which finds them by
 // [UserFrom]. A page view of somebody else is sent to sign in and comes back to
 // the address that the browser asked for, also below http.StripPrefix; any other
-// request gets 401. An unsafe request by cookie must come from PublicURL's own
+// request gets 401. Somebody who has to enrol a second factor first
+// (Config.RequireSecondFactor) is sent there, or gets 403. An unsafe request by cookie must come from PublicURL's own
 // pages, else 403.
 func (s *Settings) RequireUser(next http.Handler) http.Handler {
 	return s.identify(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		caller, err := s.sessions.Authenticate(r)
 		if err == nil && !caller.Actor.SignedIn() {
 			err = audit.ErrUnauthenticated
+		}
+		if err == nil && caller.Actor.Limited != "" {
+			err = audit.ErrEnrollmentRequired
 		}
 		if err != nil {
 			s.refuse(w, r, err)
@@ -127,6 +132,10 @@ func (s *Settings) refuse(w http.ResponseWriter, r *http.Request, err error) {
 			"request_id", httpsession.From(r.Context()).RequestID)
 	}
 	page := (r.Method == http.MethodGet || r.Method == http.MethodHead) && r.Header.Get("Authorization") == ""
+	if errors.Is(err, audit.ErrEnrollmentRequired) && page {
+		http.Redirect(w, r, s.c.Paths.Pages+pages.EnrollPath, http.StatusSeeOther)
+		return
+	}
 	if p.Status == http.StatusUnauthorized && page {
 		to := s.c.Paths.Pages + "/sign-in"
 		if next := asked(r); next != "" {

@@ -81,7 +81,7 @@ func (s *server) start(ctx context.Context, mailer mail.Mailer) error {
 	s.app, err = settings.New(settings.Config{
 		Product: "Aegis", PublicURL: s.c.publicURL, Store: s.store, Keys: keys, Mailer: mailer,
 		From: "Aegis <hello@" + mailDomain(s.public) + ">", TrustedProxies: s.c.trusted,
-		Geolocator: s.geolocator(),
+		Geolocator: s.geolocator(), Limiter: s.limiter(),
 		MailboxURL: mailboxURL, Now: s.clock.Now, InsecureSkipClockCheck: s.c.devClock, Log: s.log,
 	})
 	if err != nil {
@@ -97,6 +97,15 @@ func (s *server) start(ctx context.Context, mailer mail.Mailer) error {
 		return fmt.Errorf("demo data: %w", err)
 	}
 	return nil
+}
+
+// limiter is one that all servers on a PostgreSQL database share. nil: that of
+// this process, which has SQLite for itself.
+func (s *server) limiter() security.Limiter {
+	if s.c.db == "" {
+		return nil
+	}
+	return s.store.Limiter(s.clock.Now)
 }
 
 // geolocator is nil, and not an interface that holds nil, without a file.

@@ -87,7 +87,7 @@ func (s *Site) routes() {
 	s.page("/settings", s.home)
 	s.page("/settings/profile", s.signedIn(s.profilePage))
 	s.page(securityPath, s.signedIn(s.securityPage))
-	s.page(securityPath+"/enroll", s.signedIn(s.enrollPage))
+	s.page(EnrollPath, s.signedIn(s.enrollPage))
 	s.page(turnOffPath, s.signedIn(s.turnOffPage))
 	s.post(securityPath+"/backup-codes/download", s.signedIn(s.downloadCodes))
 	s.post("/settings/profile/picture", s.signedIn(s.setPicture))
@@ -244,7 +244,7 @@ func (s *Site) fail(v *visit, err error) {
 		return
 	}
 	if errors.Is(err, audit.ErrEnrollmentRequired) {
-		s.redirect(v, securityPath+"/enroll", nil)
+		s.redirect(v, EnrollPath, nil)
 		return
 	}
 	f := Failure{Status: p.Status, Code: p.Code, RetryAfter: p.RetryAfter}

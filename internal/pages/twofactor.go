@@ -15,6 +15,10 @@ import (
 	"github.com/aegisrunner/account-settings/security"
 )
 
+// EnrollPath is the page, below the prefix, where somebody is led who must have a
+// second factor first.
+const EnrollPath = securityPath + "/enroll"
+
 // enrollPage is where somebody is led who must have a second factor first.
 func (s *Site) enrollPage(v *visit) error {
 	if !limited(v) {
