@@ -54,19 +54,19 @@ const crowd = `
 	SELECT md5('p' || i)::uuid, md5('u' || (i % 2000 + 1))::uuid, 'Laptop', sha256(('p' || i)::bytea), '{}', 0, true, now(), now()
 	FROM generate_series(1, 3000) AS i;
 	INSERT INTO settings_ceremonies
-	SELECT sha256(('c' || i)::bytea), 'registration', md5('u' || i)::uuid, NULL, NULL, '{}', now() + i * interval '1 second'
+	SELECT sha256(('c' || i)::bytea), 'registration', md5('u' || i)::uuid, NULL, NULL, '{}', now() + i * interval '1 minute'
 	FROM generate_series(1, 2000) AS i;
 	INSERT INTO settings_pending_sign_ins
-	SELECT sha256(('p' || i)::bytea), md5('u' || i)::uuid, 1, 'password', now(), NULL, NULL, NULL, NULL, NULL, 0, now(), now() + i * interval '1 second'
+	SELECT sha256(('p' || i)::bytea), md5('u' || i)::uuid, 1, 'password', now(), NULL, NULL, NULL, NULL, NULL, 0, now(), now() + i * interval '1 minute'
 	FROM generate_series(1, 2000) AS i;
 	INSERT INTO settings_email_codes
-	SELECT md5('u' || i)::uuid, md5('s' || i)::uuid, sha256('x'), 0, now(), now() + i * interval '1 second' FROM generate_series(1, 2000) AS i;
+	SELECT md5('u' || i)::uuid, md5('s' || i)::uuid, sha256('x'), 0, now(), now() + i * interval '1 minute' FROM generate_series(1, 2000) AS i;
 	INSERT INTO settings_seen
 	SELECT md5('u' || (i % 3000 + 1))::uuid, sha256(('d' || i)::bytea), 'GB', now() - i * interval '1 hour', now() - i * interval '1 hour'
 	FROM generate_series(1, 9000) AS i;
 	INSERT INTO settings_alerts
 	SELECT sha256(('a' || i)::bytea), md5('u' || i)::uuid, now(), now() + i * interval '1 minute', NULL FROM generate_series(1, 2000) AS i;
-	INSERT INTO settings_buckets SELECT sha256(('b' || i)::bytea), extract(epoch FROM now())::bigint * 1000000 + i * 1000000 FROM generate_series(1, 2000) AS i;
+	INSERT INTO settings_buckets SELECT sha256(('b' || i)::bytea), extract(epoch FROM now())::bigint * 1000000 + i::bigint * 60000000 FROM generate_series(1, 2000) AS i;
 	INSERT INTO settings_outbox
 	SELECT md5('m' || i)::uuid, 'account.sign_up', 'ada@example.com', 'Ada', 'en', 'Europe/London', i % 3,
 		CASE WHEN i % 100 = 0 THEN 'x'::bytea END, now() - i * interval '1 minute', now() - i * interval '1 minute', NULL, 0, '',

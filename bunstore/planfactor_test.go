@@ -32,9 +32,9 @@ func factorQueries(t *testing.T, db *bunstore.DB) map[string]query {
 	find(&code, "code_hash", "backup_codes", "user_id = '"+app.User.String()+"'")
 	find(&passkey, "id", "passkeys", "true")
 	find(&owner, "user_id", "passkeys", "id = '"+passkey.String()+"'")
-	find(&challenge, "challenge", "ceremonies", "true")
-	find(&half, "token_hash", "pending_sign_ins", "true")
-	find(&link, "token_hash", "alerts", "true")
+	find(&challenge, "challenge", "ceremonies", "expires_at > now() + interval '10 minutes'")
+	find(&half, "token_hash", "pending_sign_ins", "expires_at > now() + interval '10 minutes'")
+	find(&link, "token_hash", "alerts", "expires_at > now() + interval '10 minutes'")
 
 	reads := func(ask func(ctx context.Context, r security.Reader) error) func(context.Context) error {
 		return func(ctx context.Context) error { return ask(ctx, db.Security()) }
