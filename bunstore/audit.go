@@ -37,6 +37,9 @@ type entryRow struct {
 	RequestID  string     `bun:"request_id"`
 }
 
+var insertEntry = newInsert("settings_audit_entries", "id, at, action, outcome, reason, actor_kind, actor_id, actor_name, "+
+	"target_kind, target_id, target_name, changes, user_id, org_id, session_id, ip, user_agent, request_id")
+
 func (r *entryRow) entry() audit.Entry {
 	return audit.Entry{
 		ID: r.ID, At: r.At.Time, Action: audit.Action(r.Action), Outcome: audit.Outcome(r.Outcome), Reason: r.Reason,
@@ -49,9 +52,9 @@ func (r *entryRow) entry() audit.Entry {
 
 // appendAudit never refuses an entry for its text: that something happened, or
 // was refused, must not go unrecorded because of how somebody spells.
-func appendAudit(ctx context.Context, db bun.IDB, e audit.Entry) error {
+func appendAudit(ctx context.Context, sc *scope, e audit.Entry) error {
 	text := func(s string) string { return clean(s, maxAuditText) }
-	row := entryRow{
+	r := entryRow{
 		ID: e.ID, At: at(e.At), Action: text(string(e.Action)), Outcome: string(e.Outcome), Reason: text(e.Reason),
 		ActorKind: string(e.ActorKind), ActorID: e.ActorID, ActorName: text(e.ActorName),
 		TargetKind: text(e.Target.Kind), TargetID: text(e.Target.ID), TargetName: text(e.Target.Name),
@@ -59,9 +62,10 @@ func appendAudit(ctx context.Context, db bun.IDB, e audit.Entry) error {
 		IP: address{e.IP}, UserAgent: clean(e.UserAgent, maxUserAgent), RequestID: text(e.RequestID),
 	}
 	for _, c := range e.Changes {
-		row.Changes = append(row.Changes, audit.Change{Field: text(c.Field), Before: text(c.Before), After: text(c.After)})
+		r.Changes = append(r.Changes, audit.Change{Field: text(c.Field), Before: text(c.Before), After: text(c.After)})
 	}
-	_, err := db.NewInsert().Model(&row).Exec(ctx)
+	_, err := sc.run(insertEntry, r.ID, r.At, r.Action, r.Outcome, r.Reason, r.ActorKind, r.ActorID, r.ActorName,
+		r.TargetKind, r.TargetID, r.TargetName, r.Changes, r.User, r.Org, r.Session, r.IP, r.UserAgent, r.RequestID).Exec(ctx)
 	return err
 }
 

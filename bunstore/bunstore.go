@@ -32,6 +32,7 @@ type DB struct {
 	owned   bool    // the pools are closed with the DB
 
 	login   stmt // LoginByToken outside of transactions
+	keep    any  // see pools.Pools
 	current atomic.Bool
 }
 
@@ -64,6 +65,9 @@ func FromPools(p pools.Pools) (*DB, error) {
 		return nil, fmt.Errorf("bunstore: dialect %s is not supported", name)
 	}
 	d.login.off = p.NoPrepare
+	if !p.NoPrepare {
+		d.keep = p.Keep
+	}
 	return d, nil
 }
 

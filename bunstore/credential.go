@@ -39,16 +39,21 @@ const personColumns = `u.id, u.name, u.email, u.timezone, u.locale,
 	EXISTS (SELECT 1 FROM settings_totp AS t WHERE t.user_id = u.id AND t.confirmed_at IS NOT NULL) AS two_factor,
 	(SELECT count(*) FROM settings_passkeys AS k WHERE k.user_id = u.id) AS passkeys`
 
-func selectPerson(ctx context.Context, db bun.IDB, column, value string) (security.Person, error) {
-	if value == "" || !plain(value) {
-		return security.Person{}, security.ErrPersonNotFound
-	}
+const personFrom = `
+	FROM settings_users AS u LEFT JOIN settings_credentials AS c ON c.user_id = u.id
+	WHERE u.deleted_at IS NULL AND `
+
+var (
+	personByEmail = newStatement(`SELECT ` + personColumns + personFrom + `u.email_key = $1`)
+	personByID    = newStatement(`SELECT ` + personColumns + personFrom + `u.id = $1`)
+	lockedPerson  = newStatement(`SELECT ` + personColumns + `,
+		(SELECT count(*) FROM settings_sessions AS s WHERE s.user_id = u.id) AS sessions` + personFrom + `u.id = $1`)
+	lockCredential = newStatement(`SELECT version FROM settings_credentials WHERE user_id = $1 FOR NO KEY UPDATE`)
+)
+
+func scanPerson(ctx context.Context, q *bun.RawQuery) (security.Person, error) {
 	var row personRow
-	err := db.NewRaw(`
-		SELECT `+personColumns+`
-		FROM settings_users AS u LEFT JOIN settings_credentials AS c ON c.user_id = u.id
-		WHERE u.? = ? AND u.deleted_at IS NULL`, bun.Ident(column), value).Scan(ctx, &row)
-	if err != nil {
+	if err := q.Scan(ctx, &row); err != nil {
 		return security.Person{}, missing(err, security.ErrPersonNotFound)
 	}
 	return row.person(), nil
@@ -56,12 +61,18 @@ func selectPerson(ctx context.Context, db bun.IDB, column, value string) (securi
 
 // PersonByEmail implements security.Reader.
 func (s securityReader) PersonByEmail(ctx context.Context, key string) (security.Person, error) {
-	return selectPerson(ctx, s.conn(ctx), "email_key", key)
+	if key == "" || !plain(key) {
+		return security.Person{}, security.ErrPersonNotFound
+	}
+	return scanPerson(ctx, s.run(ctx, personByEmail, key))
 }
 
 // PersonByID implements security.Reader.
 func (s securityReader) PersonByID(ctx context.Context, user id.User) (security.Person, error) {
-	return selectPerson(ctx, s.conn(ctx), "id", user.String())
+	if user.IsZero() {
+		return security.Person{}, security.ErrPersonNotFound
+	}
+	return scanPerson(ctx, s.run(ctx, personByID, user))
 }
 
 // LockPerson implements security.Tx. On PostgreSQL one statement would not do:
@@ -71,21 +82,21 @@ func (t securityTx) LockPerson(ctx context.Context, user id.User) (security.Pers
 	if err := t.lockCredential(ctx, user); err != nil {
 		return security.Person{}, err
 	}
-	var row personRow
-	err := t.tx.NewRaw(`
-		SELECT `+personColumns+`, (SELECT count(*) FROM settings_sessions AS s WHERE s.user_id = u.id) AS sessions
-		FROM settings_users AS u LEFT JOIN settings_credentials AS c ON c.user_id = u.id
-		WHERE u.id = ? AND u.deleted_at IS NULL`, user).Scan(ctx, &row)
-	if err != nil {
-		return security.Person{}, missing(err, security.ErrPersonNotFound)
-	}
-	return row.person(), nil
+	return scanPerson(ctx, t.tx.run(lockedPerson, user))
 }
 
 // lockCredential keeps others from changing the credential, and the factors, of
 // a person until the transaction ends. On SQLite the transaction is the lock.
 func (t securityTx) lockCredential(ctx context.Context, user id.User) error {
-	return t.lockCredentialOf(ctx, "?", user)
+	return t.lock(ctx, lockCredential, user)
+}
+
+func (t securityTx) lock(ctx context.Context, st statement, arg any) error {
+	if t.tx.t.db.dialect == SQLite {
+		return nil
+	}
+	_, err := t.tx.run(st, arg).Exec(ctx)
+	return err
 }
 
 // InsertCredential implements security.Tx.

@@ -35,11 +35,11 @@ func (s securityReader) LoginByToken(ctx context.Context, hash security.Hash) (s
 
 func (d *DB) loginByToken(ctx context.Context, hash security.Hash) (security.Login, error) {
 	if !d.login.off {
+		var login security.Login
 		prepared, err := d.login.get(ctx, d.read.DB, loginSQL+"$1") //nolint:sqlclosecheck // closed by DB.Close
-		if err != nil {
-			return security.Login{}, err
+		if err == nil {
+			login, err = scanLogin(prepared.QueryRowContext(ctx, hash[:]))
 		}
-		login, err := scanLogin(prepared.QueryRowContext(ctx, hash[:]))
 		if !stale(err) {
 			return login, err
 		}
@@ -49,14 +49,15 @@ func (d *DB) loginByToken(ctx context.Context, hash security.Hash) (security.Log
 }
 
 // stale reports whether a prepared statement has outlived what it was made for:
-// a changed table, or a server connection that a pooler has swapped. It is worth
-// a second round trip until the connection is replaced.
+// a changed table, or a server connection that a pooler has swapped, which does
+// not know the statement or has one of the name. It is worth a second round trip
+// until the connection is replaced.
 func stale(err error) bool {
 	if err == nil || errors.Is(err, security.ErrSessionNotFound) {
 		return false
 	}
 	switch sqlState(err) {
-	case "0A000", "26000":
+	case "0A000", "26000", "42P05":
 		return true
 	}
 	return false

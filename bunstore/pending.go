@@ -32,10 +32,21 @@ type pendingRow struct {
 const pendingColumns = "token_hash, user_id, version, method, " +
 	"password_at, totp_at, backup_code_at, passkey_at, email_code_at, sso_at, tries, created_at, expires_at"
 
-// livingPending is the condition, in terms of p and of ?0 = now and ?1 = hash.
-const livingPending = `p.token_hash = ?1 AND p.expires_at > ?0 AND EXISTS (
+// livingPending is the condition, in terms of p and of $1 = now and $2 = hash.
+const livingPending = `p.token_hash = $2 AND p.expires_at > $1 AND EXISTS (
 	SELECT 1 FROM settings_credentials AS c JOIN settings_users AS u ON u.id = c.user_id
 	WHERE c.user_id = p.user_id AND c.version = p.version AND u.deleted_at IS NULL)`
+
+var (
+	insertPending = newInsert("settings_pending_sign_ins", pendingColumns)
+	selectPending = newStatement(`SELECT ` + pendingColumns + ` FROM settings_pending_sign_ins AS p WHERE ` + livingPending + ` AND p.tries < $3`)
+	tryPending    = newStatement(`UPDATE settings_pending_sign_ins AS p SET tries = tries + 1 WHERE ` + livingPending + ` AND p.tries < $3
+		RETURNING ` + pendingColumns)
+	lockCredentialOfPending = newStatement(`
+		SELECT version FROM settings_credentials
+		WHERE user_id = (SELECT user_id FROM settings_pending_sign_ins WHERE token_hash = $1) FOR NO KEY UPDATE`)
+	spendPending = newStatement(`DELETE FROM settings_pending_sign_ins AS p WHERE ` + livingPending + ` RETURNING ` + pendingColumns)
+)
 
 func (r *pendingRow) pending() security.PendingSignIn {
 	return security.PendingSignIn{
@@ -48,9 +59,9 @@ func (r *pendingRow) pending() security.PendingSignIn {
 	}
 }
 
-func selectPending(ctx context.Context, db bun.IDB, query string, args ...any) (security.PendingSignIn, error) {
+func scanPending(ctx context.Context, q *bun.RawQuery) (security.PendingSignIn, error) {
 	var row pendingRow
-	if err := db.NewRaw(query, args...).Scan(ctx, &row); err != nil {
+	if err := q.Scan(ctx, &row); err != nil {
 		return security.PendingSignIn{}, missing(err, security.ErrSignInExpired)
 	}
 	return row.pending(), nil
@@ -58,9 +69,7 @@ func selectPending(ctx context.Context, db bun.IDB, query string, args ...any) (
 
 // PendingByToken implements security.FactorReader.
 func (s securityReader) PendingByToken(ctx context.Context, hash security.Hash, now time.Time, tries int) (security.PendingSignIn, error) {
-	return selectPending(ctx, s.conn(ctx), `
-		SELECT `+pendingColumns+` FROM settings_pending_sign_ins AS p WHERE `+livingPending+` AND p.tries < ?2`,
-		at(now), digest(hash), tries)
+	return scanPending(ctx, s.run(ctx, selectPending, at(now), digest(hash), tries))
 }
 
 // InsertPending implements security.FactorTx.
@@ -68,12 +77,10 @@ func (t securityTx) InsertPending(ctx context.Context, p security.PendingSignIn)
 	if err := checkText(string(p.Method)); err != nil {
 		return err
 	}
-	_, err := t.tx.NewInsert().Model(&pendingRow{
-		Hash: digest(p.Hash), User: p.User, Version: p.Version, Method: string(p.Method),
-		PasswordAt: at(p.Proofs.Password), TOTPAt: at(p.Proofs.TOTP), BackupCodeAt: at(p.Proofs.BackupCode),
-		PasskeyAt: at(p.Proofs.Passkey), EmailCodeAt: at(p.Proofs.EmailCode), SSOAt: at(p.Proofs.SSO),
-		CreatedAt: at(p.CreatedAt), ExpiresAt: at(p.ExpiresAt),
-	}).Exec(ctx)
+	_, err := t.tx.run(insertPending, digest(p.Hash), p.User, p.Version, string(p.Method),
+		at(p.Proofs.Password), at(p.Proofs.TOTP), at(p.Proofs.BackupCode),
+		at(p.Proofs.Passkey), at(p.Proofs.EmailCode), at(p.Proofs.SSO),
+		0, at(p.CreatedAt), at(p.ExpiresAt)).Exec(ctx)
 	return err
 }
 
@@ -83,9 +90,7 @@ func (t securityTx) TryPending(ctx context.Context, hash security.Hash, now time
 	if err := t.lockCredentialOfPending(ctx, hash); err != nil {
 		return security.PendingSignIn{}, err
 	}
-	return selectPending(ctx, t.tx, `
-		UPDATE settings_pending_sign_ins AS p SET tries = tries + 1 WHERE `+livingPending+` AND p.tries < ?2
-		RETURNING `+pendingColumns, at(now), digest(hash), tries)
+	return scanPending(ctx, t.tx.run(tryPending, at(now), digest(hash), tries))
 }
 
 // SpendPending implements security.FactorTx.
@@ -93,10 +98,9 @@ func (t securityTx) SpendPending(ctx context.Context, hash security.Hash, now ti
 	if err := t.lockCredentialOfPending(ctx, hash); err != nil {
 		return security.PendingSignIn{}, err
 	}
-	return selectPending(ctx, t.tx, `
-		DELETE FROM settings_pending_sign_ins AS p WHERE `+livingPending+` RETURNING `+pendingColumns, at(now), digest(hash))
+	return scanPending(ctx, t.tx.run(spendPending, at(now), digest(hash)))
 }
 
 func (t securityTx) lockCredentialOfPending(ctx context.Context, hash security.Hash) error {
-	return t.lockCredentialOf(ctx, `SELECT user_id FROM settings_pending_sign_ins WHERE token_hash = ?`, digest(hash))
+	return t.lock(ctx, lockCredentialOfPending, digest(hash))
 }

@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -26,6 +27,15 @@ type transaction struct {
 	current *scope // the innermost open one
 	names   int    // savepoints so far
 	broken  error  // nothing may follow this, and nothing may be committed
+
+	first  bool        // another try follows a failure that another try can mend
+	inline atomic.Bool // a prepared statement was of no use, so none is run again
+}
+
+// again reports whether a failure of the transaction is worth another try. One
+// after a prepared statement that was of no use goes without.
+func (t *transaction) again(err error) bool {
+	return t.db.dialect.conflict(err) || t.first && t.inline.Load()
 }
 
 // scope is a transaction, or a savepoint in one. It is also the handle for
@@ -71,7 +81,7 @@ func (d *DB) update(ctx context.Context, fn func(ctx context.Context, sc *scope)
 		return sc.savepoint(ctx, fn)
 	}
 	for try := 1; ; try++ {
-		after, again, err := d.once(ctx, fn)
+		after, again, err := d.once(ctx, try == 1, fn)
 		if err == nil {
 			// The change has happened, so its wake-up calls do not depend on
 			// whether the caller still waits.
@@ -104,8 +114,8 @@ func pause(ctx context.Context, try int) bool {
 }
 
 // once runs fn in one transaction on one connection, and reports whether a
-// failure is worth another try.
-func (d *DB) once(ctx context.Context, fn func(ctx context.Context, sc *scope) error) (after []func(context.Context), again bool, err error) {
+// failure is worth another try. From the second on nothing runs prepared.
+func (d *DB) once(ctx context.Context, first bool, fn func(ctx context.Context, sc *scope) error) (after []func(context.Context), again bool, err error) {
 	conn, err := d.write.Conn(ctx)
 	if err != nil {
 		return nil, false, err
@@ -123,8 +133,9 @@ func (d *DB) once(ctx context.Context, fn func(ctx context.Context, sc *scope) e
 	if err != nil {
 		return nil, false, err
 	}
-	sc := &scope{t: &transaction{db: d, tx: tx.Tx, bun: &tx}}
+	sc := &scope{t: &transaction{db: d, tx: tx.Tx, bun: &tx, first: first}}
 	sc.t.current = sc
+	sc.t.inline.Store(!first)
 
 	finished := false
 	defer func() {
@@ -132,7 +143,9 @@ func (d *DB) once(ctx context.Context, fn func(ctx context.Context, sc *scope) e
 			return
 		}
 		_, _ = sc.end()
-		if tx.Rollback() != nil {
+		// Where one prepared statement was of no use others may be no better, and
+		// each would cost a transaction.
+		if tx.Rollback() != nil || first && sc.t.inline.Load() {
 			discard(conn.Conn)
 		}
 	}()
@@ -140,20 +153,20 @@ func (d *DB) once(ctx context.Context, fn func(ctx context.Context, sc *scope) e
 		return nil, false, ctx.Err()
 	}
 	if err := fn(d.with(ctx, sc), sc); err != nil {
-		return nil, d.dialect.conflict(err), err
+		return nil, sc.t.again(err), err
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, false, err
 	}
 	if after, err = sc.end(); err != nil {
-		return nil, d.dialect.conflict(err), err
+		return nil, sc.t.again(err), err
 	}
 	finished = true
 	if err := tx.Commit(); err != nil {
 		if d.dialect == SQLite {
 			discard(conn.Conn) // the transaction may still be open
 		}
-		return nil, d.dialect.conflict(err), err
+		return nil, sc.t.again(err), err
 	}
 	return after, false, nil
 }

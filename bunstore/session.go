@@ -43,6 +43,14 @@ const sessionColumns = "id, token_hash, user_id, method, connection, version, " 
 	"password_at, totp_at, backup_code_at, passkey_at, email_code_at, sso_at, " +
 	"ip, user_agent, signed_in_at, last_used_at, expires_at"
 
+var (
+	insertSession = newInsert("settings_sessions", sessionColumns)
+	renewSession  = newStatement(`
+		UPDATE settings_sessions SET version = $3, password_at = $4, totp_at = $5, backup_code_at = $6, passkey_at = $7,
+			email_code_at = $8, sso_at = $9, token_hash = COALESCE($10, token_hash)
+		WHERE id = $1 AND user_id = $2`)
+)
+
 func newSessionRow(s security.Session, hash security.Hash) *sessionRow {
 	return &sessionRow{
 		ID: s.ID, TokenHash: digest(hash), User: s.User, Method: string(s.Method), Connection: s.Connection, Version: s.Version,
@@ -105,18 +113,18 @@ func (t securityTx) InsertSession(ctx context.Context, s security.Session, hash 
 	if err := checkText(s.Connection); err != nil {
 		return err
 	}
-	_, err := t.tx.NewInsert().Model(newSessionRow(s, hash)).Exec(ctx)
+	r := newSessionRow(s, hash)
+	_, err := t.tx.run(insertSession, r.ID, r.TokenHash, r.User, r.Method, r.Connection, r.Version,
+		r.PasswordAt, r.TOTPAt, r.BackupCodeAt, r.PasskeyAt, r.EmailCodeAt, r.SSOAt,
+		r.IP, r.UserAgent, r.SignedInAt, r.LastUsedAt, r.ExpiresAt).Exec(ctx)
 	return err
 }
 
 // RenewSession implements security.Tx.
 func (t securityTx) RenewSession(ctx context.Context, s security.Session, hash security.Hash) error {
-	columns := []string{"version", "password_at", "totp_at", "backup_code_at", "passkey_at", "email_code_at", "sso_at"}
-	if hash != (security.Hash{}) {
-		columns = append(columns, "token_hash")
-	}
-	n, err := affected(t.tx.NewUpdate().Model(newSessionRow(s, hash)).Column(columns...).
-		Where("id = ?", s.ID).Where("user_id = ?", s.User).Exec(ctx))
+	r := newSessionRow(s, hash)
+	n, err := affected(t.tx.run(renewSession, r.ID, r.User, r.Version,
+		r.PasswordAt, r.TOTPAt, r.BackupCodeAt, r.PasskeyAt, r.EmailCodeAt, r.SSOAt, r.TokenHash).Exec(ctx))
 	if err == nil && n == 0 {
 		err = security.ErrSessionNotFound
 	}

@@ -1,6 +1,7 @@
 package bunstore
 
 import (
+	"database/sql/driver"
 	"encoding/json"
 	"fmt"
 	"net/netip"
@@ -15,8 +16,11 @@ import (
 	"github.com/aegisrunner/account-settings/audit"
 )
 
-// stamp is a time in a column. The zero time is NULL. It is always written by
-// bun, in UTC with microseconds, so that text on SQLite sorts by time.
+// The types below are written by bun (AppendQuery), or by the driver where it
+// keeps a statement prepared (Value), which is on PostgreSQL alone.
+
+// stamp is a time in a column. The zero time is NULL. bun writes it in UTC with
+// microseconds, so that text on SQLite sorts by time.
 type stamp struct{ time.Time }
 
 func at(t time.Time) stamp { return stamp{t} }
@@ -27,6 +31,14 @@ func (s stamp) AppendQuery(gen schema.QueryGen, b []byte) ([]byte, error) {
 		return dialect.AppendNull(b), nil
 	}
 	return gen.Dialect().AppendTime(b, s.Time), nil
+}
+
+// Value implements driver.Valuer.
+func (s stamp) Value() (driver.Value, error) {
+	if s.IsZero() {
+		return nil, nil
+	}
+	return s.Time, nil
 }
 
 // Scan implements sql.Scanner.
@@ -55,6 +67,14 @@ func (d digest) AppendQuery(gen schema.QueryGen, b []byte) ([]byte, error) {
 	return gen.Dialect().AppendBytes(b, d[:]), nil
 }
 
+// Value implements driver.Valuer.
+func (d digest) Value() (driver.Value, error) {
+	if d == (digest{}) {
+		return nil, nil
+	}
+	return d[:], nil
+}
+
 // Scan implements sql.Scanner.
 func (d *digest) Scan(src any) error {
 	switch v := src.(type) {
@@ -81,6 +101,14 @@ func (a address) AppendQuery(gen schema.QueryGen, b []byte) ([]byte, error) {
 	return gen.Dialect().AppendString(b, a.String()), nil
 }
 
+// Value implements driver.Valuer.
+func (a address) Value() (driver.Value, error) {
+	if !a.IsValid() {
+		return nil, nil
+	}
+	return a.String(), nil
+}
+
 // Scan implements sql.Scanner.
 func (a *address) Scan(src any) (err error) {
 	switch v := src.(type) {
@@ -103,16 +131,24 @@ type changes []audit.Change
 
 // AppendQuery implements schema.QueryAppender.
 func (c changes) AppendQuery(gen schema.QueryGen, b []byte) ([]byte, error) {
-	if len(c) == 0 {
-		return append(b, "'[]'"...), nil
-	}
-	text, err := json.Marshal([]audit.Change(c))
+	text, err := c.text()
 	if err != nil {
 		return nil, err
 	}
 	// Not AppendJSON, which takes a backslash that somebody typed before "u0000"
 	// for an escape.
-	return gen.Dialect().AppendString(b, string(text)), nil
+	return gen.Dialect().AppendString(b, text), nil
+}
+
+// Value implements driver.Valuer.
+func (c changes) Value() (driver.Value, error) { return c.text() }
+
+func (c changes) text() (string, error) {
+	if len(c) == 0 {
+		return "[]", nil
+	}
+	text, err := json.Marshal([]audit.Change(c))
+	return string(text), err
 }
 
 // Scan implements sql.Scanner.

@@ -39,8 +39,9 @@ type Config struct {
 	// NoMigrate leaves the tables as they are; see bunstore.DB.Migrate.
 	NoMigrate bool
 
-	// NoPrepare keeps the look-up of sessions from being prepared, for poolers in
-	// transaction mode that do not know prepared statements.
+	// NoPrepare keeps the statements of authenticating and signing in from being
+	// prepared, for poolers in transaction mode that do not know prepared
+	// statements. Signing in then costs the database two to three times as much.
 	NoPrepare bool
 }
 
@@ -62,8 +63,13 @@ func OpenWith(ctx context.Context, c Config) (*bunstore.DB, error) {
 		return nil, fmt.Errorf("postgres: %w", err) // pgx leaves the password out
 	}
 	// bun writes arguments into the SQL text. Every text is new, and preparing
-	// each would take two round trips more.
+	// each would take two round trips more. The statements whose text is always
+	// the same ask for the cache themselves.
 	conf.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
+	var keep any
+	if conf.StatementCacheCapacity > 0 { // of the DSN
+		keep = pgx.QueryExecModeCacheStatement
+	}
 
 	pool := stdlib.OpenDB(*conf)
 	open := c.MaxOpenConns
@@ -84,7 +90,7 @@ func OpenWith(ctx context.Context, c Config) (*bunstore.DB, error) {
 	pool.SetConnMaxIdleTime(connMaxIdleTime)
 
 	bdb := bun.NewDB(pool, pgdialect.New())
-	db, err := bunstore.FromPools(pools.Pools{Write: bdb, Read: bdb, Owned: true, NoPrepare: c.NoPrepare})
+	db, err := bunstore.FromPools(pools.Pools{Write: bdb, Read: bdb, Owned: true, NoPrepare: c.NoPrepare, Keep: keep})
 	if err != nil {
 		return nil, errors.Join(err, pool.Close())
 	}
