@@ -33,6 +33,8 @@ type (
 	mailKind    struct{}
 	changeKind  struct{}
 	factorKind  struct{}
+	inviteKind  struct{}
+	domainKind  struct{}
 )
 
 // The nouns.
@@ -51,6 +53,10 @@ type (
 	EmailChange = ID[changeKind]
 	// Factor identifies an authenticator app or a passkey.
 	Factor = ID[factorKind]
+	// Invitation identifies an invitation to an organization.
+	Invitation = ID[inviteKind]
+	// Domain identifies a mail domain of an organization.
+	Domain = ID[domainKind]
 )
 
 // NewUser returns a new identifier.
@@ -74,6 +80,12 @@ func NewEmailChange() EmailChange { return EmailChange(uuid.Must(uuid.NewV7())) 
 // NewFactor returns a new identifier.
 func NewFactor() Factor { return Factor(uuid.Must(uuid.NewV7())) }
 
+// NewInvitation returns a new identifier.
+func NewInvitation() Invitation { return Invitation(uuid.Must(uuid.NewV7())) }
+
+// NewDomain returns a new identifier.
+func NewDomain() Domain { return Domain(uuid.Must(uuid.NewV7())) }
+
 // ParseUser reads the canonical form; anything else is [ErrMalformed].
 func ParseUser(s string) (User, error) { return parse[userKind](s) }
 
@@ -85,6 +97,12 @@ func ParseSession(s string) (Session, error) { return parse[sessionKind](s) }
 
 // ParseFactor reads the canonical form; anything else is [ErrMalformed].
 func ParseFactor(s string) (Factor, error) { return parse[factorKind](s) }
+
+// ParseInvitation reads the canonical form; anything else is [ErrMalformed].
+func ParseInvitation(s string) (Invitation, error) { return parse[inviteKind](s) }
+
+// ParseDomain reads the canonical form; anything else is [ErrMalformed].
+func ParseDomain(s string) (Domain, error) { return parse[domainKind](s) }
 
 // ParseEntry reads the canonical form; anything else is [ErrMalformed].
 func ParseEntry(s string) (Entry, error) { return parse[entryKind](s) }

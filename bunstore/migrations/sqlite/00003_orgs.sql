@@ -1,0 +1,94 @@
+-- Organizations: members, the one Owner, slugs, invitations, domains.
+
+-- +goose Up
+
+-- The Owner is a column, and an active member: the last foreign key, checked at
+-- commit, holds whatever the statements of two transactions did to each other.
+-- owner_state is NULL once the organization is deleted, and the key holds nobody.
+CREATE TABLE settings_orgs (
+    id                    TEXT PRIMARY KEY CHECK (length(id) = 36),
+    slug                  TEXT NOT NULL UNIQUE CHECK (length(slug) BETWEEN 3 AND 48),
+    name                  TEXT NOT NULL CHECK (length(name) BETWEEN 1 AND 400),
+    owner_id              TEXT NOT NULL,
+    owner_state           TEXT CHECK (owner_state = 'active'),
+    logo_key              TEXT NOT NULL UNIQUE CHECK (length(logo_key) BETWEEN 1 AND 128),
+    logo_uploaded         INTEGER NOT NULL CHECK (logo_uploaded IN (0, 1)),
+    default_project       TEXT NOT NULL CHECK (length(default_project) <= 255),
+    require_second_factor INTEGER NOT NULL CHECK (require_second_factor IN (0, 1)),
+    grace_until           TEXT,
+    created_at            TEXT NOT NULL,
+    updated_at            TEXT NOT NULL,
+    deleted_at            TEXT,
+    purge_at              TEXT,
+    CHECK ((deleted_at IS NULL) = (owner_state IS NOT NULL)),
+    CHECK ((deleted_at IS NULL) = (purge_at IS NULL)),
+    FOREIGN KEY (id, owner_id, owner_state) REFERENCES settings_members (org_id, user_id, state) DEFERRABLE INITIALLY DEFERRED
+) STRICT, WITHOUT ROWID;
+CREATE INDEX settings_orgs_owner ON settings_orgs (owner_id);
+CREATE INDEX settings_orgs_purge ON settings_orgs (purge_at) WHERE purge_at IS NOT NULL;
+
+-- name_key and email_key are copies of the person's, folded, so that a list of a
+-- large organization goes by an index. The store keeps them up to date.
+CREATE TABLE settings_members (
+    org_id     TEXT NOT NULL REFERENCES settings_orgs (id) ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+    user_id    TEXT NOT NULL REFERENCES settings_users (id),
+    role       TEXT NOT NULL CHECK (role IN ('admin', 'member', 'viewer')),
+    state      TEXT NOT NULL CHECK (state IN ('active', 'suspended')),
+    invited_by TEXT,
+    joined_at  TEXT NOT NULL,
+    name_key   TEXT NOT NULL,
+    email_key  TEXT NOT NULL,
+    PRIMARY KEY (org_id, user_id),
+    UNIQUE (org_id, user_id, state)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX settings_members_user ON settings_members (user_id);
+CREATE INDEX settings_members_name ON settings_members (org_id, name_key, user_id) WHERE state = 'active';
+CREATE INDEX settings_members_email ON settings_members (org_id, email_key, user_id) WHERE state = 'active';
+
+-- The one place where a slug is claimed. reserved_until is NULL while it is the
+-- present one; afterwards it leads there and keeps others away.
+CREATE TABLE settings_org_slugs (
+    slug           TEXT PRIMARY KEY CHECK (length(slug) BETWEEN 3 AND 48),
+    org_id         TEXT NOT NULL REFERENCES settings_orgs (id) ON DELETE CASCADE,
+    reserved_until TEXT
+) STRICT, WITHOUT ROWID;
+CREATE INDEX settings_org_slugs_org ON settings_org_slugs (org_id);
+CREATE INDEX settings_org_slugs_reserved ON settings_org_slugs (reserved_until) WHERE reserved_until IS NOT NULL;
+
+-- One row for each address that was invited and has not answered.
+CREATE TABLE settings_invitations (
+    id          TEXT PRIMARY KEY CHECK (length(id) = 36),
+    org_id      TEXT NOT NULL REFERENCES settings_orgs (id) ON DELETE CASCADE,
+    email       TEXT NOT NULL CHECK (length(email) BETWEEN 1 AND 320),
+    email_key   TEXT NOT NULL CHECK (length(email_key) BETWEEN 1 AND 320),
+    role        TEXT NOT NULL CHECK (role IN ('admin', 'member', 'viewer')),
+    projects    TEXT NOT NULL,
+    token_hash  BLOB NOT NULL UNIQUE CHECK (length(token_hash) = 32),
+    state       TEXT NOT NULL CHECK (state IN ('pending', 'accepted', 'declined', 'revoked')),
+    invited_by  TEXT NOT NULL,
+    created_at  TEXT NOT NULL,
+    expires_at  TEXT NOT NULL,
+    ended_at    TEXT,
+    accepted_by TEXT,
+    CHECK ((state = 'pending') = (ended_at IS NULL))
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX settings_invitations_pending ON settings_invitations (org_id, email_key) WHERE state = 'pending';
+CREATE INDEX settings_invitations_org ON settings_invitations (org_id, id);
+CREATE INDEX settings_invitations_created ON settings_invitations (org_id, created_at);
+CREATE INDEX settings_invitations_email ON settings_invitations (email_key) WHERE state = 'pending';
+CREATE INDEX settings_invitations_ended ON settings_invitations (ended_at) WHERE ended_at IS NOT NULL;
+CREATE INDEX settings_invitations_expires ON settings_invitations (expires_at) WHERE state = 'pending';
+
+-- A proven domain is one organization's.
+CREATE TABLE settings_org_domains (
+    id          TEXT PRIMARY KEY CHECK (length(id) = 36),
+    org_id      TEXT NOT NULL REFERENCES settings_orgs (id) ON DELETE CASCADE,
+    name        TEXT NOT NULL CHECK (length(name) BETWEEN 1 AND 253),
+    token       TEXT NOT NULL CHECK (length(token) BETWEEN 1 AND 255),
+    verified_at TEXT,
+    auto_join   INTEGER NOT NULL CHECK (auto_join IN (0, 1)),
+    role        TEXT NOT NULL CHECK (role IN ('admin', 'member', 'viewer')),
+    created_at  TEXT NOT NULL,
+    UNIQUE (org_id, name)
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX settings_org_domains_proven ON settings_org_domains (name) WHERE verified_at IS NOT NULL;
