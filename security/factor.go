@@ -136,12 +136,13 @@ type FactorReader interface {
 // FactorTx is the part of [Tx] about second factors.
 type FactorTx interface {
 	// PutTOTP stores an unconfirmed authenticator app in place of an earlier
-	// unconfirmed one. ErrTOTPEnabled if a confirmed one is there.
+	// unconfirmed one. ErrTOTPEnabled if a confirmed one is there. What comes
+	// after CreatedAt in t does not count.
 	PutTOTP(ctx context.Context, t TOTP) error
 
 	// ConfirmTOTP confirms the app with this ID, if it is still there,
 	// unconfirmed, and was made after madeSince. step is the time step of the code
-	// that confirmed it, which is thereby used up. Of concurrent callers one
+	// that confirmed it, which is thereby used up, at now. Of concurrent callers one
 	// succeeds; all others get ErrFactorNotFound.
 	ConfirmTOTP(ctx context.Context, user id.User, totp id.Factor, step int64, now, madeSince time.Time) error
 
@@ -153,8 +154,8 @@ type FactorTx interface {
 
 	// FailTOTP counts a wrong code against a confirmed app and returns how many
 	// there have been since the last right one. With a non-zero until, when that
-	// number is a multiple of limit, no code is accepted before until. Without a
-	// confirmed app it returns 0.
+	// number is a multiple of limit, no code is accepted before until; a suspension
+	// that lasts longer stays. Without a confirmed app it returns 0.
 	FailTOTP(ctx context.Context, user id.User, limit int, until time.Time) (int, error)
 
 	// ResealTOTP replaces the sealed secret if it still is old, and reports
@@ -214,8 +215,8 @@ type FactorTx interface {
 	// is void.
 	PutEmailCode(ctx context.Context, c EmailCode) error
 
-	// SpendEmailCode counts a try, and uses the code up if hash is that of the
-	// person's code for this session. ErrInvalidCode if it is not, there is none,
+	// SpendEmailCode counts a try, from whichever session, and uses the code up if
+	// hash is that of the person's code for this session. ErrInvalidCode if it is not, there is none,
 	// it has expired at now, or tries were made before. Of concurrent callers
 	// with the right code one succeeds.
 	SpendEmailCode(ctx context.Context, user id.User, session id.Session, hash Hash, now time.Time, tries int) error

@@ -146,7 +146,7 @@ type Tx interface {
 	AfterCommit(fn func(ctx context.Context))
 
 	// LockPerson reads a person and keeps everybody else from changing the
-	// credential until the transaction ends.
+	// credential, TwoFactor and Passkeys until the transaction ends.
 	LockPerson(ctx context.Context, user id.User) (Person, error)
 
 	// InsertCredential gives a new person a credential of Version 1. hash may be

@@ -13,6 +13,7 @@ import (
 func factorTests() []check {
 	return []check{
 		{"Person/TellsItsFactors", personFactors},
+		{"LockPerson/TellsTheFactorsThatAreLeft", lockTellsFactors},
 		{"LockPerson/KeepsTheFactorsAsTheyAre", lockKeepsFactors},
 		{"FactorReader/CancelledContextIsNotAnAnswer", factorReadersCancelled},
 		{"FactorTx/CancelledContextIsNotAnAnswer", factorWritersCancelled},
@@ -99,10 +100,9 @@ func personFactors(w *world) {
 	w.wantFactors(u.ID, s, false, 0)
 }
 
-// lockKeepsFactors removes passkeys at once, each caller unless it is the last:
-// what LockPerson tells must hold until the transaction ends, and must be what
-// whoever had the lock before has left.
-func lockKeepsFactors(w *world) {
+// lockTellsFactors removes passkeys at once, each caller unless it is the last:
+// what LockPerson tells must be what whoever had the lock before has left.
+func lockTellsFactors(w *world) {
 	for round := range w.opts.rounds() {
 		ada := w.person("ada" + strconv.Itoa(round))
 		keys := []security.Passkey{w.addPasskey(ada.ID, ada.EmailKey+"1"), w.addPasskey(ada.ID, ada.EmailKey+"2")}
@@ -121,6 +121,43 @@ func lockKeepsFactors(w *world) {
 		})
 		w.oneWinner(errs, security.ErrLastFactor)
 	}
+}
+
+// lockKeepsFactors: half of the callers lock the person, and the others change
+// the factors without. What LockPerson told must hold until the transaction ends.
+func lockKeepsFactors(w *world) {
+	ada := w.person("ada")
+	app := w.putTOTP(newTOTP(ada.ID, base))
+	keys := make([]security.Passkey, racers)
+	for i := range keys {
+		keys[i] = newPasskey(ada.ID, strconv.Itoa(i), base)
+		if i%4 == 1 {
+			w.must(w.insertPasskey(keys[i]))
+		}
+	}
+	w.must(errors.Join(w.race(func(i int) error {
+		switch {
+		case i == 1:
+			return errors.Join(w.confirmTOTP(app, 1, base), w.deleteTOTP(ada.ID))
+		case i%4 == 1:
+			return w.deletePasskey(ada.ID, keys[i].ID)
+		case i%4 == 3:
+			return w.insertPasskey(keys[i])
+		}
+		return w.try(func(ctx context.Context, tx security.Tx) error {
+			locked, err := tx.LockPerson(ctx, ada.ID)
+			if err != nil {
+				return err
+			}
+			time.Sleep(2 * time.Millisecond) // in which the others would get through
+			left, err := tx.PersonByID(ctx, ada.ID)
+			if locked.TwoFactor != left.TwoFactor || locked.Passkeys != left.Passkeys {
+				w.Errorf("TwoFactor was %t and is %t, Passkeys were %d and are %d",
+					locked.TwoFactor, left.TwoFactor, locked.Passkeys, left.Passkeys)
+			}
+			return err
+		})
+	})...))
 }
 
 func factorReadersCancelled(w *world) {

@@ -11,7 +11,7 @@ var factorMutants = []mutant{
 		SpendEmailCode/UnspentIfRolledBack NoteSeen/RolledBackIsNotNoted SpendAlert/UnspentIfRolledBack`,
 		"scope.go", "fn); err != nil {\n\t\treturn err\n\t}\n\ts.state.Store", "fn); err != nil {\n\t\ts.state.Store(tx.state)\n\t\treturn err\n\t}\n\ts.state.Store"),
 	broken("transactions overwrite each other's factors",
-		`LockPerson/KeepsTheFactorsAsTheyAre ConfirmTOTP/OneWinnerOf16 AdvanceTOTP/OneWinnerOf16 FailTOTP/CountsEachOf16
+		`LockPerson/TellsTheFactorsThatAreLeft ConfirmTOTP/OneWinnerOf16 AdvanceTOTP/OneWinnerOf16 FailTOTP/CountsEachOf16
 		ResealTOTP/OneWinnerOf16 DeleteTOTP/OneWinnerOf16 SpendBackupCode/OneWinnerOf16 SpendBackupCode/TellsEachOf16AnotherNumber
 		InsertPasskey/OneWinnerOf16 UsePasskey/OneWinnerOf16 DeletePasskey/OneWinnerOf16 SpendCeremony/OneWinnerOf16
 		TryPending/NoMoreThanThatManyOf16 TryPending/OneWinnerOf16ForTheLast SpendPending/OneWinnerOf16
@@ -25,6 +25,9 @@ var factorMutants = []mutant{
 	broken("passkeys are not counted",
 		"Person/TellsItsFactors",
 		"credential.go", "len(st.passkeysOf(u.ID))", "0"),
+	broken("whoever is locked has no passkeys",
+		"Person/TellsItsFactors LockPerson/KeepsTheFactorsAsTheyAre",
+		"credential.go", "p.Sessions = len(st.sessionsOf(user))", "p.Passkeys = -1"),
 	broken("an outage is no passkey",
 		"FactorReader/CancelledContextIsNotAnAnswer",
 		"passkey.go", "st, err := r.view(ctx)\n\tif err != nil {\n\t\treturn nil, err", "st, err := r.view(ctx)\n\tif err != nil {\n\t\treturn nil, nil"),
