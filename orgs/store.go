@@ -152,8 +152,10 @@ type Reader interface {
 
 	// Members returns up to limit active members, by folded name. With a prefix,
 	// which is folded too, it returns those whose name begins with it, and after
-	// them those whose address does. after is where to go on (nil: the start).
-	Members(ctx context.Context, org id.Org, prefix string, after *Position, limit int) ([]MemberView, *Position, error)
+	// them, with byEmail, those whose address alone does. after is where to go on
+	// (nil: the start); what is returned with the members is where the next page
+	// does (nil: there is none).
+	Members(ctx context.Context, org id.Org, prefix string, byEmail bool, after *Position, limit int) ([]MemberView, *Position, error)
 
 	// WithoutSecondFactor returns up to limit active members who have neither
 	// two-factor nor a passkey, and how many there are.
