@@ -100,6 +100,12 @@ func (e Entry) InHistoryOf(user id.User) Entry {
 	return e
 }
 
+// InLogOf returns e as part of an organization's log.
+func (e Entry) InLogOf(org id.Org) Entry {
+	e.Org = org
+	return e
+}
+
 // UserTarget returns a person as a target.
 func UserTarget(user id.User, name string) Target {
 	return Target{Kind: "user", ID: user.String(), Name: name}

@@ -46,6 +46,11 @@ type Rule struct {
 	SignedIn bool // a person, by a session
 	StepUp   bool // and a fresh proof
 
+	// Role is the least role in the organization that the request names. It is
+	// checked by the service, inside the transaction, as is StepUp then: whether
+	// there is such an organization is said first, and to its members alone.
+	Role string
+
 	// Enrollment opens it to a session that is good for enrolling a second
 	// factor alone.
 	Enrollment bool
@@ -71,7 +76,7 @@ func (pol Policy) Check(a Actor, p Permission, now time.Time, maxAge time.Durati
 	if a.Limited != "" && (a.Limited != EnrollmentOnly || !rule.Enrollment) {
 		return ErrEnrollmentRequired
 	}
-	if rule.StepUp {
+	if rule.StepUp && rule.Role == "" {
 		return a.RequireStepUp(now, maxAge)
 	}
 	return nil

@@ -97,7 +97,7 @@ func (f fixed) PlanOf(context.Context, id.Org) (string, error) { return f.plan.N
 // everything is what a host without plans gives.
 type everything struct{}
 
-func (everything) Require(context.Context, id.Org, Feature) error         { return nil }
+func (everything) Require(context.Context, id.Org, Feature) error        { return nil }
 func (everything) Seats(context.Context, id.Org) (int, error)            { return -1, nil }
 func (everything) DailyInvitations(context.Context, id.Org) (int, error) { return 500, nil }
 func (everything) PlanOf(context.Context, id.Org) (string, error)        { return "", nil }

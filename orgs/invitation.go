@@ -1,0 +1,524 @@
+package orgs
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aegisrunner/account-settings/audit"
+	"github.com/aegisrunner/account-settings/fault"
+	"github.com/aegisrunner/account-settings/id"
+	"github.com/aegisrunner/account-settings/internal/address"
+	"github.com/aegisrunner/account-settings/internal/clientip"
+	"github.com/aegisrunner/account-settings/internal/cursor"
+	"github.com/aegisrunner/account-settings/internal/token"
+)
+
+// MaxInvited is how many addresses one request may name.
+const MaxInvited = 50
+
+// Invite is what inviting needs.
+type Invite struct {
+	Emails   []string // 1 to 50; several need the feature BulkInvitations
+	Role     string   // "": member
+	Projects []string // of the host's directory
+}
+
+// Invited is what came of one address.
+type Invited struct {
+	Email      string // as typed
+	Invitation id.Invitation
+	Code       string // why not; "": invited
+}
+
+// What can stand in the way of one address, beside the codes of errors.
+const (
+	CodeInvalidAddress = "invalid_email"
+	CodeTwice          = "duplicate"
+)
+
+// Invite mails links to join. Each address gets an answer of its own: one that
+// cannot be invited keeps no other from it. An address that has an invitation
+// already gets a new link, and the former one is void. ErrSeatLimit if no seat is
+// left for any of them; ErrRateLimited past the plan's links in 24 hours.
+func (s *Service) Invite(ctx context.Context, actor audit.Actor, ref string, in Invite) ([]Invited, error) {
+	now := s.now()
+	v, err := s.admit(ctx, s.c.Store, actor, ref, PermInvite, now)
+	if err != nil {
+		return nil, err
+	}
+	role, err := s.checkInvite(ctx, v, &in)
+	if err != nil {
+		return nil, err
+	}
+	var out []Invited
+	err = s.change(ctx, actor, v.ID.String(), PermInvite, now, func(ctx context.Context, tx Tx, v OrgView) error {
+		if !v.Membership.Role.AtLeast(role) {
+			return ErrForbidden
+		}
+		out, err = s.inviteAll(ctx, tx, actor, v, in, role, now)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (s *Service) checkInvite(ctx context.Context, v OrgView, in *Invite) (Role, error) {
+	var f fault.Fields
+	if in.Role == "" {
+		in.Role = string(Member)
+	}
+	role, err := assignable("role", in.Role)
+	f.AddFields(err)
+	switch n := len(in.Emails); {
+	case n == 0:
+		f.Add("emails", "required", "is required")
+	case n > MaxInvited:
+		f = append(f, fault.Field{Name: "emails", Code: "too_many", Message: "are too many", Params: map[string]any{"max": MaxInvited}})
+	}
+	if len(in.Projects) > 0 {
+		known, err := s.c.Projects.Projects(ctx, v.ID)
+		if err != nil {
+			return "", err
+		}
+		for _, p := range in.Projects {
+			if !slices.ContainsFunc(known, func(k Project) bool { return k.ID == p }) {
+				f.Add("project_ids", "invalid", "names what is not a project of this organization")
+				break
+			}
+		}
+	}
+	return role, f.Err()
+}
+
+func (s *Service) inviteAll(ctx context.Context, tx Tx, actor audit.Actor, v OrgView, in Invite, role Role, now time.Time) ([]Invited, error) {
+	if err := s.mayInvite(ctx, tx, v, len(in.Emails), now); err != nil {
+		return nil, err
+	}
+	limit, err := s.c.Entitlements.Seats(ctx, v.ID)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Invited, 0, len(in.Emails))
+	seen := map[string]bool{}
+	full := 0
+	for _, typed := range in.Emails {
+		one := Invited{Email: strings.TrimSpace(typed)}
+		addr, err := address.Parse(typed)
+		switch {
+		case err != nil:
+			one.Code = CodeInvalidAddress
+		case seen[addr.Key]:
+			one.Code = CodeTwice
+		default:
+			seen[addr.Key] = true
+			one.Invitation, err = s.inviteOne(ctx, tx, actor, v, addr, in.Projects, role, limit, now)
+			if one.Code = fault.Code(err); err != nil && one.Code == "" {
+				return nil, err // an outage
+			}
+			if one.Code == ErrSeatLimit.Code() {
+				full++
+			}
+		}
+		out = append(out, one)
+	}
+	if full > 0 && full == len(seen) {
+		return nil, ErrSeatLimit
+	}
+	return out, nil
+}
+
+// mayInvite bounds the links of an organization in 24 hours.
+func (s *Service) mayInvite(ctx context.Context, tx Tx, v OrgView, n int, now time.Time) error {
+	daily, err := s.c.Entitlements.DailyInvitations(ctx, v.ID)
+	if err != nil {
+		return err
+	}
+	made, err := tx.InvitationsSince(ctx, v.ID, now.Add(-day))
+	if err != nil {
+		return err
+	}
+	if made+n > daily {
+		return &fault.Retry{Reason: ErrRateLimited, After: time.Hour}
+	}
+	return nil
+}
+
+func (s *Service) inviteOne(ctx context.Context, tx Tx, actor audit.Actor, v OrgView, addr address.Address, projects []string, role Role, limit int, now time.Time) (id.Invitation, error) {
+	p, err := tx.PersonByEmail(ctx, addr.Key)
+	if err == nil {
+		_, err = tx.Member(ctx, v.ID, p.ID)
+		if err == nil {
+			return id.Invitation{}, ErrAlreadyMember
+		}
+	}
+	if err != nil && !errors.Is(err, ErrNotMember) && !errors.Is(err, ErrPersonNotFound) {
+		return id.Invitation{}, err
+	}
+	secret := token.New()
+	i := Invitation{
+		ID: id.NewInvitation(), Org: v.ID, Email: addr.Email, EmailKey: addr.Key, Role: role, Projects: projects,
+		Hash: secret.Hash(), State: Pending, InvitedBy: actor.User, CreatedAt: now, ExpiresAt: now.Add(s.c.InvitationLifetime),
+	}
+	if err := s.seatFor(ctx, tx, v.ID, addr.Key, limit, now); err != nil {
+		return id.Invitation{}, err
+	}
+	if err := s.mailable(ctx, addr.Key); err != nil {
+		return id.Invitation{}, err
+	}
+	if i.ID, err = tx.PutInvitation(ctx, i); err != nil {
+		return id.Invitation{}, err
+	}
+	return i.ID, s.sendInvitation(ctx, tx, actor, v.Org, i, secret, ActionInvited, now)
+}
+
+// seatFor returns ErrSeatLimit if the plan has no seat for one more address. One
+// that is invited already has its seat.
+func (s *Service) seatFor(ctx context.Context, tx Tx, org id.Org, key string, limit int, now time.Time) error {
+	if limit < 0 {
+		return nil
+	}
+	has, err := tx.InvitationsFor(ctx, key, now)
+	if err != nil || slices.ContainsFunc(has, func(i Invitation) bool { return i.Org == org }) {
+		return err
+	}
+	taken, err := tx.Seats(ctx, org, now)
+	if err == nil && taken >= limit {
+		err = ErrSeatLimit
+	}
+	return err
+}
+
+// mailable bounds how often one address is written to, over all organizations.
+func (s *Service) mailable(ctx context.Context, key string) error {
+	sum := s.c.MAC("orgs.invited", []byte(key))
+	return s.take(ctx, "invited:"+hex.EncodeToString(sum[:16]), 10, 2*time.Hour)
+}
+
+func (s *Service) sendInvitation(ctx context.Context, tx Tx, actor audit.Actor, o Org, i Invitation, secret token.Secret, action audit.Action, now time.Time) error {
+	to, err := tx.PersonByEmail(ctx, i.EmailKey)
+	if errors.Is(err, ErrPersonNotFound) {
+		to, err = Person{Email: i.Email}, nil
+		if me, err := tx.Person(ctx, actor.User); err == nil {
+			to.Locale, to.Timezone = me.Locale, me.Timezone // as whom they work with
+		}
+	}
+	if err != nil {
+		return err
+	}
+	letter := InvitationLetter{Token: secret.Reveal(), Org: o.Name, Inviter: actor.Name, Role: i.Role, ExpiresAt: i.ExpiresAt}
+	if err := s.post(ctx, tx, to.Recipient(), letter, now); err != nil {
+		return err
+	}
+	return tx.AppendAudit(ctx, did(actor, action, i.target(), o, now, audit.Change{Field: "role", After: string(i.Role)}))
+}
+
+func (i Invitation) target() audit.Target {
+	return audit.Target{Kind: "invitation", ID: i.ID.String(), Name: i.Email}
+}
+
+// Invitations returns the invitations of an organization that were not accepted,
+// the newest first. limit is 1–200.
+func (s *Service) Invitations(ctx context.Context, actor audit.Actor, ref, after string, limit int) (items []Invitation, next string, err error) {
+	v, err := s.admit(ctx, s.c.Store, actor, ref, PermInvite, s.now())
+	if err != nil {
+		return nil, "", err
+	}
+	if limit < 1 || limit > 200 {
+		return nil, "", fault.Fields{{Name: "limit", Code: "invalid", Message: "must be 1 to 200"}}
+	}
+	var from id.Invitation
+	if after != "" {
+		parts, ok := cursor.Decode(after, 1)
+		if ok {
+			from, err = id.ParseInvitation(parts[0])
+		}
+		if !ok || err != nil {
+			return nil, "", errCursor
+		}
+	}
+	items, err = s.c.Store.Invitations(ctx, v.ID, from, limit+1)
+	if err != nil {
+		return nil, "", err
+	}
+	if len(items) > limit {
+		items = items[:limit]
+		next = cursor.Encode(items[limit-1].ID.String())
+	}
+	return items, next, nil
+}
+
+// Resend mails a new link for an invitation that is pending or expired; the
+// former one is void, and the seven days begin anew.
+func (s *Service) Resend(ctx context.Context, actor audit.Actor, ref string, invitation id.Invitation) error {
+	now := s.now()
+	return s.change(ctx, actor, ref, PermInvite, now, func(ctx context.Context, tx Tx, v OrgView) error {
+		i, err := tx.Invitation(ctx, v.ID, invitation)
+		if err != nil {
+			return err
+		}
+		if state := i.At(now); state != Pending && state != Expired {
+			return ErrInvitationNotFound
+		}
+		if !v.Membership.Role.AtLeast(i.Role) {
+			return ErrForbidden
+		}
+		if err := s.mayInvite(ctx, tx, v, 1, now); err != nil {
+			return err
+		}
+		if err := s.mailable(ctx, i.EmailKey); err != nil {
+			return err
+		}
+		secret := token.New()
+		i.Hash, i.State, i.InvitedBy = secret.Hash(), Pending, actor.User
+		i.CreatedAt, i.ExpiresAt = now, now.Add(s.c.InvitationLifetime)
+		if i.ID, err = tx.PutInvitation(ctx, i); err != nil {
+			return err
+		}
+		if err := s.seatFree(ctx, tx, v.ID, now); err != nil { // an expired one had none
+			return err
+		}
+		return s.sendInvitation(ctx, tx, actor, v.Org, i, secret, ActionInvitationResent, now)
+	})
+}
+
+// seatFree returns ErrSeatLimit if more seats are taken than the plan has.
+func (s *Service) seatFree(ctx context.Context, tx Tx, org id.Org, now time.Time) error {
+	limit, err := s.c.Entitlements.Seats(ctx, org)
+	if err != nil || limit < 0 {
+		return err
+	}
+	taken, err := tx.Seats(ctx, org, now)
+	if err == nil && taken > limit {
+		err = ErrSeatLimit
+	}
+	return err
+}
+
+// Revoke ends an invitation; its link is void at once.
+func (s *Service) Revoke(ctx context.Context, actor audit.Actor, ref string, invitation id.Invitation) error {
+	now := s.now()
+	return s.change(ctx, actor, ref, PermInvite, now, func(ctx context.Context, tx Tx, v OrgView) error {
+		i, err := tx.EndInvitation(ctx, v.ID, invitation, now)
+		if err != nil {
+			return err
+		}
+		return tx.AppendAudit(ctx, did(actor, ActionInvitationRevoked, i.target(), v.Org, now))
+	})
+}
+
+// InvitationView is what the holder of a link may know before answering.
+type InvitationView struct {
+	Invitation
+	OrgName    string
+	LogoKey    string
+	Inviter    string
+	HasAccount bool // the invited address has one
+}
+
+// Inspect returns an invitation by its link, and uses nothing up. ErrLinkGone.
+func (s *Service) Inspect(ctx context.Context, actor audit.Actor, raw string) (InvitationView, error) {
+	now := s.now()
+	if err := s.allow(actor, PermInvitationLook, now); err != nil {
+		return InvitationView{}, err
+	}
+	hash, err := s.link(ctx, actor, raw)
+	if err != nil {
+		return InvitationView{}, err
+	}
+	i, err := s.c.Store.InvitationByHash(ctx, hash, now)
+	if err != nil {
+		return InvitationView{}, err
+	}
+	return s.lookAt(ctx, i, now)
+}
+
+func (s *Service) lookAt(ctx context.Context, i Invitation, now time.Time) (InvitationView, error) {
+	o, err := s.c.Store.Org(ctx, i.Org)
+	if err != nil {
+		return InvitationView{}, goneIfMissing(err)
+	}
+	inviter, err := s.inviter(ctx, s.c.Store, o, i)
+	if err != nil {
+		return InvitationView{}, err
+	}
+	v := InvitationView{Invitation: i, OrgName: o.Name, LogoKey: o.LogoKey, Inviter: inviter.Name}
+	_, err = s.c.Store.PersonByEmail(ctx, i.EmailKey)
+	v.HasAccount = err == nil
+	if err != nil && !errors.Is(err, ErrPersonNotFound) {
+		return InvitationView{}, err
+	}
+	return v, nil
+}
+
+// inviter returns who invited, if they still may: the organization lives, they
+// are an active member, may invite, and have at least the role they gave. Else
+// the link is gone.
+func (s *Service) inviter(ctx context.Context, from Reader, o Org, i Invitation) (Person, error) {
+	if !o.DeletedAt.IsZero() {
+		return Person{}, ErrLinkGone
+	}
+	m, err := from.Member(ctx, o.ID, i.InvitedBy)
+	if err != nil {
+		return Person{}, goneIfMissing(err)
+	}
+	if m.Suspended || !m.Role.AtLeast(Role(s.policy[PermInvite].Role)) || !m.Role.AtLeast(i.Role) {
+		return Person{}, ErrLinkGone
+	}
+	return m.Person, nil
+}
+
+func goneIfMissing(err error) error {
+	if errors.Is(err, fault.NotFound) {
+		return ErrLinkGone
+	}
+	return err
+}
+
+func (s *Service) link(ctx context.Context, actor audit.Actor, raw string) (Hash, error) {
+	if err := s.take(ctx, "link:"+clientip.Network(actor.IP), 300, time.Second); err != nil {
+		return Hash{}, err
+	}
+	secret, ok := token.Parse(raw)
+	if !ok {
+		return Hash{}, ErrLinkGone
+	}
+	return secret.Hash(), nil
+}
+
+// Accept makes the person who acts a member by a link that was mailed to them.
+// ErrWrongRecipient for anybody else; ErrSeatLimit; ErrLinkGone, also when the
+// inviter may not invite any more.
+func (s *Service) Accept(ctx context.Context, actor audit.Actor, raw string) (OrgView, error) {
+	hash, err := s.link(ctx, actor, raw)
+	if err != nil {
+		return OrgView{}, err
+	}
+	return s.answer(ctx, actor, hash, Accepted)
+}
+
+// Decline says no by a link.
+func (s *Service) Decline(ctx context.Context, actor audit.Actor, raw string) error {
+	hash, err := s.link(ctx, actor, raw)
+	if err == nil {
+		_, err = s.answer(ctx, actor, hash, Declined)
+	}
+	return err
+}
+
+// Mine returns the invitations that wait for the address of the person who acts.
+func (s *Service) Mine(ctx context.Context, actor audit.Actor) ([]InvitationView, error) {
+	now := s.now()
+	if err := s.allow(actor, PermInvitationMine, now); err != nil {
+		return nil, err
+	}
+	p, err := s.c.Store.Person(ctx, actor.User)
+	if err != nil {
+		return nil, unauthenticatedIfGone(err)
+	}
+	all, err := s.c.Store.InvitationsFor(ctx, p.EmailKey, now)
+	if err != nil {
+		return nil, err
+	}
+	var out []InvitationView
+	for _, i := range all {
+		v, err := s.lookAt(ctx, i, now)
+		if errors.Is(err, ErrLinkGone) {
+			continue // the inviter may not invite any more
+		}
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, v)
+	}
+	return out, nil
+}
+
+// AnswerMine accepts or declines one of Mine.
+func (s *Service) AnswerMine(ctx context.Context, actor audit.Actor, invitation id.Invitation, state State) (OrgView, error) {
+	mine, err := s.Mine(ctx, actor)
+	if err != nil {
+		return OrgView{}, err
+	}
+	for _, i := range mine {
+		if i.ID == invitation {
+			return s.answer(ctx, actor, i.Hash, state)
+		}
+	}
+	return OrgView{}, ErrInvitationNotFound
+}
+
+func unauthenticatedIfGone(err error) error {
+	if errors.Is(err, ErrPersonNotFound) {
+		return audit.ErrUnauthenticated
+	}
+	return err
+}
+
+// answer ends an invitation. What it says comes from its row alone.
+func (s *Service) answer(ctx context.Context, actor audit.Actor, hash Hash, state State) (OrgView, error) {
+	now := s.now()
+	if err := s.allow(actor, PermInvitationMine, now); err != nil {
+		return OrgView{}, err
+	}
+	var v OrgView
+	var projects []string
+	err := s.c.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
+		i, err := tx.InvitationByHash(ctx, hash, now)
+		if err != nil {
+			return err
+		}
+		o, err := tx.LockOrg(ctx, i.Org)
+		if err != nil {
+			return goneIfMissing(err)
+		}
+		p, err := tx.Person(ctx, actor.User)
+		if err != nil {
+			return unauthenticatedIfGone(err)
+		}
+		if p.EmailKey != i.EmailKey {
+			return ErrWrongRecipient
+		}
+		if i, err = tx.SpendInvitation(ctx, hash, state, p.ID, now); err != nil {
+			return err
+		}
+		if state == Declined {
+			return tx.AppendAudit(ctx, did(actor, ActionInvitationDeclined, i.target(), o, now))
+		}
+		if _, err := s.inviter(ctx, tx, o, i); err != nil {
+			return err
+		}
+		v = OrgView{Org: o, Membership: Membership{Org: o.ID, User: p.ID, Role: i.Role, InvitedBy: i.InvitedBy, JoinedAt: now}}
+		if projects = i.Projects; len(projects) == 0 && o.DefaultProject != "" {
+			projects = []string{o.DefaultProject}
+		}
+		return s.join(ctx, tx, actor, v, p, "invitation", now)
+	})
+	if err != nil || state == Declined {
+		return OrgView{}, err
+	}
+	// The host is told after the commit: it may be asked again, and cannot undo it.
+	if err := s.c.Projects.Joined(ctx, v.ID, actor.User, projects); err != nil {
+		s.c.Log.WarnContext(ctx, "orgs: host not told of a new member", "err", err)
+	}
+	return v, nil
+}
+
+// join adds a member to an organization that is locked. The seat of an
+// invitation that was just accepted is not counted any more.
+func (s *Service) join(ctx context.Context, tx Tx, actor audit.Actor, v OrgView, p Person, by string, now time.Time) error {
+	if err := tx.InsertMember(ctx, v.Membership); err != nil {
+		return err
+	}
+	if err := s.seatFree(ctx, tx, v.ID, now); err != nil {
+		return err
+	}
+	entry := did(actor, ActionMemberJoined, userTarget(p), v.Org, now,
+		audit.Change{Field: "role", After: string(v.Membership.Role)}, audit.Change{Field: "by", After: by})
+	return tx.AppendAudit(ctx, entry)
+}
