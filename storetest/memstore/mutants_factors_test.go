@@ -27,7 +27,7 @@ var factorMutants = []mutant{
 		"credential.go", "len(st.passkeysOf(u.ID))", "0"),
 	broken("whoever is locked has no passkeys",
 		"Person/TellsItsFactors LockPerson/KeepsTheFactorsAsTheyAre",
-		"credential.go", "p.Sessions = len(st.sessionsOf(user))", "p.Passkeys = -1"),
+		"credential.go", "p.Sessions = len(st.sessionsOf(user))", "p.Sessions = len(st.sessionsOf(user))\n\tp.Passkeys = -1"),
 	broken("an outage is no passkey",
 		"FactorReader/CancelledContextIsNotAnAnswer",
 		"passkey.go", "st, err := r.view(ctx)\n\tif err != nil {\n\t\treturn nil, err", "st, err := r.view(ctx)\n\tif err != nil {\n\t\treturn nil, nil"),
