@@ -57,8 +57,12 @@ var factorMutants = []mutant{
 		"PutTOTP/ReplacesAnUnconfirmedOne PutTOTP/OneOf16IsThere",
 		"totp.go", "if st.twoFactor(t.User) {\n\t\treturn security.ErrTOTPEnabled", "if _, ok := st.totp[t.User]; ok {\n\t\treturn security.ErrTOTPEnabled"),
 	broken("a confirmed app is replaced",
-		"PutTOTP/ErrTOTPEnabledOverAConfirmedOne ConfirmTOTP/RacesPutTOTP",
+		"PutTOTP/ErrTOTPEnabledOverAConfirmedOne",
 		"totp.go", "if st.twoFactor(t.User) {\n\t\treturn security.ErrTOTPEnabled", "if false {\n\t\treturn security.ErrTOTPEnabled"),
+	broken("a confirmed app is replaced, and a replaced one confirmed", // whichever comes first
+		"ConfirmTOTP/RacesPutTOTP",
+		"totp.go", "if st.twoFactor(t.User) {\n\t\treturn security.ErrTOTPEnabled", "if false {\n\t\treturn security.ErrTOTPEnabled",
+		"totp.go", "!ok || t.ID != totp || !t.ConfirmedAt.IsZero()", "!ok || !t.ConfirmedAt.IsZero()"),
 	broken("the code that confirms is not used up",
 		"ConfirmTOTP/UsesUpTheStep",
 		"totp.go", "t.LastUsedAt = now\n\tt.LastStep = step\n\tst.totp[user] = t\n\treturn nil", "t.LastUsedAt = now\n\tst.totp[user] = t\n\treturn nil"),
