@@ -23,6 +23,9 @@ var (
 	// ErrText: text with a NUL byte, or that is not UTF-8.
 	ErrText = fault.New(fault.Invalid, "validation_failed", "bunstore: text with a NUL byte or invalid UTF-8")
 
+	// ErrRole: a role that cannot be given to a member, or does not exist.
+	ErrRole = fault.New(fault.Invalid, "validation_failed", "bunstore: not a role that can be given")
+
 	// ErrBlobName: the name of a blob is not made of a–z, 0–9, '/', '-' and '.',
 	// is empty, or is longer than 200 bytes.
 	ErrBlobName = fault.New(fault.Invalid, "validation_failed", "bunstore: malformed blob name")

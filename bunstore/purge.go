@@ -17,16 +17,16 @@ type purging struct {
 
 // purge removes up to limit rows in all, and returns how many. It passes over
 // what others are working on.
-func (t securityTx) purge(ctx context.Context, limit int, all []purging) (int, error) {
+func (w writer) purge(ctx context.Context, limit int, all []purging) (int, error) {
 	total := 0
 	for _, p := range all {
 		if total >= limit {
 			break
 		}
-		n, err := affected(t.tx.NewRaw(`
+		n, err := affected(w.tx.NewRaw(`
 			WITH old AS (SELECT ?0 FROM ?1 WHERE `+p.condition+` LIMIT ?3 ?4)
 			DELETE FROM ?1 WHERE (?0) IN (SELECT ?0 FROM old)`,
-			bun.Safe(p.key), bun.Ident(p.table), p.before, limit-total, t.db.dialect.skipLocked()).Exec(ctx))
+			bun.Safe(p.key), bun.Ident(p.table), p.before, limit-total, w.tx.t.db.dialect.skipLocked()).Exec(ctx))
 		total += n
 		if err != nil {
 			return total, err

@@ -9,6 +9,7 @@ import (
 	"github.com/aegisrunner/account-settings/audit"
 	"github.com/aegisrunner/account-settings/internal/flows"
 	"github.com/aegisrunner/account-settings/mail"
+	"github.com/aegisrunner/account-settings/orgs"
 	"github.com/aegisrunner/account-settings/security"
 )
 
@@ -19,6 +20,9 @@ func (d *DB) Accounts() accounts.Store { return accountsStore{accountsReader{sou
 
 // Security returns the store of package security.
 func (d *DB) Security() security.Store { return securityStore{securityReader{source{d, nil}}} }
+
+// Orgs returns the store of package orgs.
+func (d *DB) Orgs() orgs.Store { return orgsStore{orgsReader{source{d, nil}}} }
 
 // Mail returns the reading side of the outbox.
 func (d *DB) Mail() mail.Store { return outbox{d} }
@@ -94,3 +98,19 @@ func (s securityStore) Update(ctx context.Context, fn func(ctx context.Context, 
 
 // InTransaction implements security.Store.
 func (s securityStore) InTransaction(ctx context.Context) bool { return s.db.inTransaction(ctx) }
+
+type orgsReader struct{ source }
+
+type orgsStore struct{ orgsReader }
+
+type orgsTx struct {
+	orgsReader
+	writer
+}
+
+// Update implements orgs.Store.
+func (s orgsStore) Update(ctx context.Context, fn func(ctx context.Context, tx orgs.Tx) error) error {
+	return s.db.update(ctx, func(ctx context.Context, sc *scope) error {
+		return fn(ctx, orgsTx{orgsReader{source{s.db, sc}}, writer{sc}})
+	})
+}

@@ -109,7 +109,10 @@ func (t accountsTx) UpdateUser(ctx context.Context, u accounts.User) error {
 	if err == nil && n == 0 {
 		err = accounts.ErrUserNotFound
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return t.updateMemberKey(ctx, u.ID, "name_key", u.Name)
 }
 
 // ChangeEmail implements accounts.Tx.
@@ -129,6 +132,9 @@ func (t accountsTx) ChangeEmail(ctx context.Context, user id.User, email, key st
 	if _, err := t.tx.NewUpdate().Model((*userRow)(nil)).
 		Set("email = ?", email).Set("email_key = ?", key).Set("updated_at = ?", at(now)).
 		Where("id = ?", user).Exec(ctx); err != nil {
+		return err
+	}
+	if err := t.updateMemberKey(ctx, user, "email_key", email); err != nil {
 		return err
 	}
 	if key == u.EmailKey {

@@ -180,15 +180,17 @@ type Reader interface {
 	Invitation(ctx context.Context, org id.Org, invitation id.Invitation) (Invitation, error)
 
 	// Invitations returns up to limit invitations of an organization that are
-	// pending, expired or declined, the newest first; after continues behind that
-	// one (zero: from the start).
+	// pending, expired or declined, the newest ID first, so that one whose link was
+	// replaced keeps its place; after continues behind that one (zero: from the
+	// start).
 	Invitations(ctx context.Context, org id.Org, after id.Invitation, limit int) ([]Invitation, error)
 
 	// InvitationsFor returns the invitations of living organizations that are
 	// pending at now for an address, the newest first.
 	InvitationsFor(ctx context.Context, emailKey string, now time.Time) ([]Invitation, error)
 
-	// InvitationsSince counts the links that were made for an organization since t.
+	// InvitationsSince counts the links that were made for an organization at t and
+	// later, also those that another has taken the place of since.
 	InvitationsSince(ctx context.Context, org id.Org, t time.Time) (int, error)
 
 	// Domains returns the domains of an organization, by name.
@@ -290,7 +292,7 @@ type Tx interface {
 	DeleteDomain(ctx context.Context, org id.Org, domain id.Domain) (Domain, error)
 
 	// PurgeInvitations removes up to limit invitations that ended, or expired,
-	// before t, and slugs whose reservation ended before now. Returns how many
-	// rows went.
+	// before t, what InvitationsSince counts of the time before t, and slugs whose
+	// reservation ended before now. Returns how many rows went.
 	PurgeInvitations(ctx context.Context, t, now time.Time, limit int) (int, error)
 }

@@ -27,7 +27,8 @@ CREATE INDEX settings_orgs_owner ON settings_orgs (owner_id);
 CREATE INDEX settings_orgs_purge ON settings_orgs (purge_at) WHERE purge_at IS NOT NULL;
 
 -- name_key and email_key are copies of the person's, folded, so that a list of a
--- large organization goes by an index. The store keeps them up to date.
+-- large organization goes by an index. The store keeps them up to date. They are
+-- compared byte by byte, so that a prefix is a range.
 CREATE TABLE settings_members (
     org_id     uuid NOT NULL REFERENCES settings_orgs (id) ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
     user_id    uuid NOT NULL REFERENCES settings_users (id),
@@ -35,22 +36,22 @@ CREATE TABLE settings_members (
     state      text NOT NULL CHECK (state IN ('active', 'suspended')),
     invited_by uuid,
     joined_at  timestamptz NOT NULL,
-    name_key   text NOT NULL,
-    email_key  text NOT NULL,
+    name_key   text COLLATE "C" NOT NULL CHECK (octet_length(name_key) <= 512),
+    email_key  text COLLATE "C" NOT NULL CHECK (octet_length(email_key) <= 512),
     PRIMARY KEY (org_id, user_id),
     UNIQUE (org_id, user_id, state)
 );
 ALTER TABLE settings_orgs ADD FOREIGN KEY (id, owner_id, owner_state)
     REFERENCES settings_members (org_id, user_id, state) DEFERRABLE INITIALLY DEFERRED;
 CREATE INDEX settings_members_user ON settings_members (user_id);
-CREATE INDEX settings_members_name ON settings_members (org_id, name_key COLLATE "C", user_id) WHERE state = 'active';
-CREATE INDEX settings_members_email ON settings_members (org_id, email_key COLLATE "C", user_id) WHERE state = 'active';
+CREATE INDEX settings_members_name ON settings_members (org_id, name_key, user_id) WHERE state = 'active';
+CREATE INDEX settings_members_email ON settings_members (org_id, email_key, user_id) WHERE state = 'active';
 
 -- The one place where a slug is claimed. reserved_until is NULL while it is the
 -- present one; afterwards it leads there and keeps others away.
 CREATE TABLE settings_org_slugs (
     slug           text PRIMARY KEY CHECK (char_length(slug) BETWEEN 3 AND 48),
-    org_id         uuid NOT NULL REFERENCES settings_orgs (id) ON DELETE CASCADE,
+    org_id         uuid NOT NULL REFERENCES settings_orgs (id) ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
     reserved_until timestamptz
 );
 CREATE INDEX settings_org_slugs_org ON settings_org_slugs (org_id);
@@ -75,10 +76,18 @@ CREATE TABLE settings_invitations (
 );
 CREATE UNIQUE INDEX settings_invitations_pending ON settings_invitations (org_id, email_key) WHERE state = 'pending';
 CREATE INDEX settings_invitations_org ON settings_invitations (org_id, id);
-CREATE INDEX settings_invitations_created ON settings_invitations (org_id, created_at);
 CREATE INDEX settings_invitations_email ON settings_invitations (email_key) WHERE state = 'pending';
 CREATE INDEX settings_invitations_ended ON settings_invitations (ended_at) WHERE ended_at IS NOT NULL;
 CREATE INDEX settings_invitations_expires ON settings_invitations (expires_at) WHERE state = 'pending';
+
+-- Every link that was made, also those that another one took the place of.
+CREATE TABLE settings_invitation_links (
+    token_hash bytea PRIMARY KEY CHECK (octet_length(token_hash) = 32),
+    org_id     uuid NOT NULL REFERENCES settings_orgs (id) ON DELETE CASCADE,
+    made_at    timestamptz NOT NULL
+);
+CREATE INDEX settings_invitation_links_org ON settings_invitation_links (org_id, made_at);
+CREATE INDEX settings_invitation_links_made ON settings_invitation_links (made_at);
 
 -- A proven domain is one organization's.
 CREATE TABLE settings_org_domains (
@@ -93,3 +102,7 @@ CREATE TABLE settings_org_domains (
     UNIQUE (org_id, name)
 );
 CREATE UNIQUE INDEX settings_org_domains_proven ON settings_org_domains (name) WHERE verified_at IS NOT NULL;
+CREATE INDEX settings_org_domains_name ON settings_org_domains (name);
+
+-- Deleted people are no members: they are few, and looked for when members are counted.
+CREATE INDEX settings_users_deleted ON settings_users (id) WHERE deleted_at IS NOT NULL;

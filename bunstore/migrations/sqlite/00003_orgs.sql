@@ -36,8 +36,8 @@ CREATE TABLE settings_members (
     state      TEXT NOT NULL CHECK (state IN ('active', 'suspended')),
     invited_by TEXT,
     joined_at  TEXT NOT NULL,
-    name_key   TEXT NOT NULL,
-    email_key  TEXT NOT NULL,
+    name_key   TEXT NOT NULL CHECK (length(CAST(name_key AS BLOB)) <= 512),
+    email_key  TEXT NOT NULL CHECK (length(CAST(email_key AS BLOB)) <= 512),
     PRIMARY KEY (org_id, user_id),
     UNIQUE (org_id, user_id, state)
 ) STRICT, WITHOUT ROWID;
@@ -49,7 +49,7 @@ CREATE INDEX settings_members_email ON settings_members (org_id, email_key, user
 -- present one; afterwards it leads there and keeps others away.
 CREATE TABLE settings_org_slugs (
     slug           TEXT PRIMARY KEY CHECK (length(slug) BETWEEN 3 AND 48),
-    org_id         TEXT NOT NULL REFERENCES settings_orgs (id) ON DELETE CASCADE,
+    org_id         TEXT NOT NULL REFERENCES settings_orgs (id) ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
     reserved_until TEXT
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX settings_org_slugs_org ON settings_org_slugs (org_id);
@@ -74,10 +74,18 @@ CREATE TABLE settings_invitations (
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX settings_invitations_pending ON settings_invitations (org_id, email_key) WHERE state = 'pending';
 CREATE INDEX settings_invitations_org ON settings_invitations (org_id, id);
-CREATE INDEX settings_invitations_created ON settings_invitations (org_id, created_at);
 CREATE INDEX settings_invitations_email ON settings_invitations (email_key) WHERE state = 'pending';
 CREATE INDEX settings_invitations_ended ON settings_invitations (ended_at) WHERE ended_at IS NOT NULL;
 CREATE INDEX settings_invitations_expires ON settings_invitations (expires_at) WHERE state = 'pending';
+
+-- Every link that was made, also those that another one took the place of.
+CREATE TABLE settings_invitation_links (
+    token_hash BLOB PRIMARY KEY CHECK (length(token_hash) = 32),
+    org_id     TEXT NOT NULL REFERENCES settings_orgs (id) ON DELETE CASCADE,
+    made_at    TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX settings_invitation_links_org ON settings_invitation_links (org_id, made_at);
+CREATE INDEX settings_invitation_links_made ON settings_invitation_links (made_at);
 
 -- A proven domain is one organization's.
 CREATE TABLE settings_org_domains (
@@ -92,3 +100,7 @@ CREATE TABLE settings_org_domains (
     UNIQUE (org_id, name)
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX settings_org_domains_proven ON settings_org_domains (name) WHERE verified_at IS NOT NULL;
+CREATE INDEX settings_org_domains_name ON settings_org_domains (name);
+
+-- Deleted people are no members: they are few, and looked for when members are counted.
+CREATE INDEX settings_users_deleted ON settings_users (id) WHERE deleted_at IS NOT NULL;
