@@ -21,6 +21,7 @@ import (
 	"github.com/aegisrunner/account-settings/audit"
 	"github.com/aegisrunner/account-settings/internal/flows"
 	"github.com/aegisrunner/account-settings/mail"
+	"github.com/aegisrunner/account-settings/orgs"
 	"github.com/aegisrunner/account-settings/security"
 )
 
@@ -56,6 +57,9 @@ func (s *Store) Accounts() accounts.Store { return accountsStore{accountsReader{
 
 // Security implements [flows.Store].
 func (s *Store) Security() security.Store { return securityStore{securityReader{s.view}, s} }
+
+// Orgs implements [flows.Store].
+func (s *Store) Orgs() orgs.Store { return orgsStore{orgsReader{s.view}, s} }
 
 // Mail implements [flows.Store].
 func (s *Store) Mail() mail.Store { return outbox{s} }
@@ -119,5 +123,28 @@ type securityTx struct {
 
 // securityReader is spread over the files of its nouns.
 type securityReader struct {
+	view func(ctx context.Context) (*state, error)
+}
+
+type orgsStore struct {
+	orgsReader
+	s *Store
+}
+
+// Update implements [orgs.Store].
+func (o orgsStore) Update(ctx context.Context, fn func(ctx context.Context, tx orgs.Tx) error) error {
+	return o.s.update(ctx, func(ctx context.Context, sc *scope) error {
+		return fn(ctx, orgsTx{orgsReader{sc.view}, sc})
+	})
+}
+
+// orgsTx is spread over the files of its nouns.
+type orgsTx struct {
+	orgsReader
+	*scope
+}
+
+// orgsReader is spread over the files of its nouns.
+type orgsReader struct {
 	view func(ctx context.Context) (*state, error)
 }

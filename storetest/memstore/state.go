@@ -8,6 +8,7 @@ import (
 	"github.com/aegisrunner/account-settings/accounts"
 	"github.com/aegisrunner/account-settings/audit"
 	"github.com/aegisrunner/account-settings/id"
+	"github.com/aegisrunner/account-settings/orgs"
 	"github.com/aegisrunner/account-settings/security"
 )
 
@@ -36,6 +37,13 @@ type state struct {
 	seen        map[place]time.Time
 	alerts      map[security.Hash]security.Alert // unspent
 
+	orgs        map[id.Org]orgs.Org
+	members     map[memberKey]orgs.Membership // nobody is Owner
+	slugs       map[string]slug
+	invitations map[id.Invitation]orgs.Invitation
+	links       map[orgs.Hash]link
+	domains     map[id.Domain]orgs.Domain
+
 	letters map[id.Mail]letter
 	entries []audit.Entry // in the order they were appended
 }
@@ -49,6 +57,8 @@ func (st *state) clone() *state {
 		totp: cloneMap(st.totp), backupCodes: cloneMap(st.backupCodes), passkeys: cloneMap(st.passkeys),
 		ceremonies: cloneMap(st.ceremonies), pending: cloneMap(st.pending), emailCodes: cloneMap(st.emailCodes),
 		seen: cloneMap(st.seen), alerts: cloneMap(st.alerts),
+		orgs: cloneMap(st.orgs), members: cloneMap(st.members), slugs: cloneMap(st.slugs),
+		invitations: cloneMap(st.invitations), links: cloneMap(st.links), domains: cloneMap(st.domains),
 		letters: cloneMap(st.letters), entries: slices.Clone(st.entries),
 	}
 }
