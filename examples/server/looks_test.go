@@ -23,6 +23,7 @@ func everyPage(t *testing.T, b *browser.Browser) {
 	for name, look := range map[string]func(visitor){
 		"SignIn": lookSignIn, "SignUp": lookSignUp, "Password": lookForgotten, "Failures": lookFailures, "Around": lookAround,
 		"Profile": lookProfile, "Security": lookSecurity, "Email": lookEmail,
+		"Factors": lookFactors, "Passkeys": lookPasskeys, "NotMe": lookNotMe,
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := startProcess(t, serverBinary(t), "-data", t.TempDir(), "-dev-clock")

@@ -322,6 +322,13 @@
     const problem = document.querySelector(".problem");
     if (problem) problem.focus();
 
+    // Where the address names a part of the page, browsers go there and take the
+    // focus away.
+    const first = document.querySelector("[autofocus]");
+    if (first && location.hash) {
+      addEventListener("load", () => { if (document.activeElement === document.body) first.focus({ preventScroll: true }); });
+    }
+
     // "Saved" is news once: reloading the page should not repeat it.
     const here = new URL(location.href);
     if (here.searchParams.has("saved")) {

@@ -1,0 +1,42 @@
+package browser
+
+import "github.com/chromedp/cdproto/webauthn"
+
+// Authenticator keeps a person's passkeys, as a device does that recognises its
+// owner. It belongs to one tab.
+type Authenticator struct {
+	tab *Tab
+	id  webauthn.AuthenticatorID
+}
+
+// Authenticator gives the tab one, which is used as soon as a page asks.
+func (b *Tab) Authenticator() *Authenticator {
+	b.t.Helper()
+	Call(b, webauthn.Enable, webauthn.EnableParams{})
+	out := Call(b, webauthn.AddVirtualAuthenticator, webauthn.AddVirtualAuthenticatorParams{
+		Options: &webauthn.VirtualAuthenticatorOptions{
+			Protocol: webauthn.AuthenticatorProtocolCtap2, Transport: webauthn.AuthenticatorTransportInternal,
+			HasResidentKey: true, HasUserVerification: true, IsUserVerified: true, AutomaticPresenceSimulation: true,
+		},
+	})
+	return &Authenticator{b, out.AuthenticatorID}
+}
+
+// Verify sets whether it recognises its owner from now on.
+func (a *Authenticator) Verify(owner bool) {
+	a.tab.t.Helper()
+	Call(a.tab, webauthn.SetUserVerified, webauthn.SetUserVerifiedParams{AuthenticatorID: a.id, IsUserVerified: owner})
+}
+
+// Present sets whether somebody is there to use it, so that pages that ask by
+// themselves wait.
+func (a *Authenticator) Present(somebody bool) {
+	a.tab.t.Helper()
+	Call(a.tab, webauthn.SetAutomaticPresenceSimulation, webauthn.SetAutomaticPresenceSimulationParams{AuthenticatorID: a.id, Enabled: somebody})
+}
+
+// Passkeys returns how many it keeps.
+func (a *Authenticator) Passkeys() int {
+	a.tab.t.Helper()
+	return len(Call(a.tab, webauthn.GetCredentials, webauthn.GetCredentialsParams{AuthenticatorID: a.id}).Credentials)
+}
