@@ -64,6 +64,7 @@ func lookPasskeys(v visitor) {
 	v.Type("#passkey-0-name", "")
 	v.Submit("#passkey-0-name")
 	v.refused("passkey-rename-refused")
+	v.Open("/settings/security")
 	v.Follow(`a[href*="ask=remove"]`)
 	v.inspect("passkey-remove")
 	v.later((11 * time.Minute).String())
