@@ -10,6 +10,7 @@ import (
 	"github.com/aegisrunner/account-settings/accounts"
 	"github.com/aegisrunner/account-settings/audit"
 	"github.com/aegisrunner/account-settings/id"
+	"github.com/aegisrunner/account-settings/orgs"
 	"github.com/aegisrunner/account-settings/security"
 )
 
@@ -100,8 +101,9 @@ func appendEverywhere(w *world) {
 	ada := w.person("ada")
 	w.accounts(func(ctx context.Context, tx accounts.Tx) error { return tx.AppendAudit(ctx, newEntry(ada.ID, base)) })
 	w.security(func(ctx context.Context, tx security.Tx) error { return tx.AppendAudit(ctx, newEntry(ada.ID, base)) })
-	if got := w.history(ada.ID, id.Entry{}, 10); len(got) != 2 {
-		w.Errorf("%d entries are stored, want 2", len(got))
+	w.orgs(func(ctx context.Context, tx orgs.Tx) error { return tx.AppendAudit(ctx, newEntry(ada.ID, base)) })
+	if got := w.history(ada.ID, id.Entry{}, 10); len(got) != 3 {
+		w.Errorf("%d entries are stored, want 3", len(got))
 	}
 }
 

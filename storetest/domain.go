@@ -6,6 +6,8 @@ import (
 
 	"github.com/aegisrunner/account-settings/accounts"
 	"github.com/aegisrunner/account-settings/fault"
+	"github.com/aegisrunner/account-settings/id"
+	"github.com/aegisrunner/account-settings/orgs"
 	"github.com/aegisrunner/account-settings/security"
 )
 
@@ -82,6 +84,33 @@ func inSecurity(w *world) domain {
 					afterCommit: tx.AfterCommit,
 					refuse: func(ctx context.Context) error {
 						_, err := tx.SpendReset(ctx, hashOf("unknown"), base)
+						return err
+					},
+				})
+			})
+		},
+	}
+}
+
+// inOrgs marks by founding organizations of one person.
+func inOrgs(w *world) domain {
+	s, p := w.s.Orgs(), w.user("founder")
+	look := func(r orgs.Reader) func(ctx context.Context, mark string) (bool, error) {
+		return func(ctx context.Context, mark string) (bool, error) {
+			_, err := r.View(ctx, p.ID, "mark-"+mark)
+			return found(err)
+		}
+	}
+	return domain{
+		seen: look(s),
+		enter: func(ctx context.Context, fn func(ctx context.Context, sc scope) error) error {
+			return s.Update(ctx, func(ctx context.Context, tx orgs.Tx) error {
+				return fn(ctx, scope{
+					write:       func(ctx context.Context, mark string) error { return tx.InsertOrg(ctx, newOrg("mark-"+mark, p.ID)) },
+					read:        look(tx),
+					afterCommit: tx.AfterCommit,
+					refuse: func(ctx context.Context) error {
+						_, err := tx.SpendInvitation(ctx, hashOf("unknown"), orgs.Declined, id.User{}, base)
 						return err
 					},
 				})

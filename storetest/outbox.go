@@ -11,6 +11,7 @@ import (
 	"github.com/aegisrunner/account-settings/accounts"
 	"github.com/aegisrunner/account-settings/id"
 	"github.com/aegisrunner/account-settings/mail"
+	"github.com/aegisrunner/account-settings/orgs"
 	"github.com/aegisrunner/account-settings/security"
 )
 
@@ -115,11 +116,12 @@ func letterRoundTrip(w *world) {
 }
 
 func enqueueEverywhere(w *world) {
-	first, second := newLetter("first"), newLetter("second")
-	second.DueAt = base.Add(tick)
+	first, second, third := newLetter("first"), newLetter("second"), newLetter("third")
+	second.DueAt, third.DueAt = base.Add(tick), base.Add(2*tick)
 	w.accounts(func(ctx context.Context, tx accounts.Tx) error { return tx.EnqueueMail(ctx, first) })
 	w.security(func(ctx context.Context, tx security.Tx) error { return tx.EnqueueMail(ctx, second) })
-	w.wantClaimed(base.Add(tick), 10, first, second)
+	w.orgs(func(ctx context.Context, tx orgs.Tx) error { return tx.EnqueueMail(ctx, third) })
+	w.wantClaimed(base.Add(2*tick), 10, first, second, third)
 }
 
 func enqueueRolledBack(w *world) {

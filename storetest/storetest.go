@@ -72,6 +72,9 @@ func Accounts(t *testing.T, open Open) { Options{}.Accounts(t, open) }
 // Security tests the security.Store of a store.
 func Security(t *testing.T, open Open) { Options{}.Security(t, open) }
 
+// Orgs tests the orgs.Store of a store.
+func Orgs(t *testing.T, open Open) { Options{}.Orgs(t, open) }
+
 // Mail tests the mail.Store of a store, and the outbox of its transactions.
 func Mail(t *testing.T, open Open) { Options{}.Mail(t, open) }
 
@@ -85,6 +88,7 @@ func Blobs(t *testing.T, open func(t *testing.T) accounts.BlobStore) { Options{}
 func (o Options) All(t *testing.T, open Open) {
 	t.Run("Accounts", func(t *testing.T) { o.Accounts(t, open) })
 	t.Run("Security", func(t *testing.T) { o.Security(t, open) })
+	t.Run("Orgs", func(t *testing.T) { o.Orgs(t, open) })
 	t.Run("Mail", func(t *testing.T) { o.Mail(t, open) })
 	t.Run("Audit", func(t *testing.T) { o.Audit(t, open) })
 	t.Run("Blobs", func(t *testing.T) {
@@ -125,6 +129,19 @@ func (o Options) Security(t *testing.T, open Open) {
 	o.run(t, open, emailCodeTests())
 	o.run(t, open, seenTests())
 	o.run(t, open, alertTests())
+}
+
+// Orgs is [Orgs] with options.
+func (o Options) Orgs(t *testing.T, open Open) {
+	o.run(t, open, transactionTests(inOrgs))
+	o.run(t, open, orgTests())
+	o.run(t, open, orgSlugTests())
+	o.run(t, open, orgOwnerTests())
+	o.run(t, open, memberTests())
+	o.run(t, open, memberListTests())
+	o.run(t, open, invitationTests())
+	o.run(t, open, invitationUseTests())
+	o.run(t, open, orgDomainTests())
 }
 
 // Mail is [Mail] with options.
