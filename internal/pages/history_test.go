@@ -46,13 +46,21 @@ func actions(t *testing.T, dir string) []string {
 }
 
 func TestEveryActionHasASentence(t *testing.T) {
+	sentences := map[string]bool{"event.refused": true}
 	for _, dir := range []string{"../../accounts", "../../security"} {
 		all := actions(t, dir)
 		require.Greater(t, len(all), 8, "the search finds actions")
 		for _, l := range catalog.Locales() {
 			for _, action := range all {
-				require.Contains(t, catalog.Keys(l.Tag), eventKey(action, false), "%s: what the history says of %s", l.Tag, action)
+				key := eventKey(action, false)
+				require.Contains(t, catalog.Keys(l.Tag), key, "%s: what the history says of %s", l.Tag, action)
+				sentences[key], sentences[key+".named"], sentences[eventKey(action, true)] = true, true, true
 			}
+		}
+	}
+	for _, key := range catalog.Keys("en") {
+		if strings.HasPrefix(key, "event.") && !strings.HasPrefix(key, "event.reason.") {
+			require.True(t, sentences[key], "%s is said of nothing", key)
 		}
 	}
 }
