@@ -57,7 +57,9 @@ const rawLogin = `SELECT s.id, s.user_id, s.method, s.connection, s.version,
 	s.password_at, s.totp_at, s.backup_code_at, s.passkey_at, s.email_code_at, s.sso_at,
 	s.ip, s.user_agent, s.signed_in_at, s.last_used_at, s.expires_at,
 	u.name, u.email, u.timezone, u.locale,
-	c.password_hash IS NOT NULL, c.password_changed_at, COALESCE(c.version, 0)
+	c.password_hash IS NOT NULL, c.password_changed_at, COALESCE(c.version, 0),
+	EXISTS (SELECT 1 FROM settings_totp AS t WHERE t.user_id = s.user_id AND t.confirmed_at IS NOT NULL),
+	(SELECT count(*) FROM settings_passkeys AS k WHERE k.user_id = s.user_id)
 FROM settings_sessions AS s
 JOIN settings_users AS u ON u.id = s.user_id
 LEFT JOIN settings_credentials AS c ON c.user_id = s.user_id
@@ -125,7 +127,8 @@ type rawRow struct {
 	id, user, method, connection, ip, agent, name, email, zone, locale sql.NullString
 	version, credential                                                int64
 	times                                                              [10]sql.NullTime
-	has                                                                bool
+	has, twoFactor                                                     bool
+	passkeys                                                           int
 }
 
 func (r *rawRow) fields() []any {
@@ -133,6 +136,7 @@ func (r *rawRow) fields() []any {
 	return []any{
 		&r.id, &r.user, &r.method, &r.connection, &r.version, &t[0], &t[1], &t[2], &t[3], &t[4], &t[5],
 		&r.ip, &r.agent, &t[6], &t[7], &t[8], &r.name, &r.email, &r.zone, &r.locale, &r.has, &t[9], &r.credential,
+		&r.twoFactor, &r.passkeys,
 	}
 }
 

@@ -238,10 +238,16 @@ func (m *signInModel) passkey(t *rapid.T) {
 	require.ErrorIs(t, err, security.ErrCeremonyGone)
 }
 
+// isFresh reports whether a factor was proven within 10 minutes, and not in the
+// future but for the drift of clocks.
+func (m *signInModel) isFresh(s *modelSession, f audit.Factor) bool {
+	at, ok := s.fresh[f]
+	return ok && !at.Before(m.now().Add(-10*time.Minute)) && !at.After(m.now().Add(2*time.Minute))
+}
+
 // stepped reports whether a session may do sensitive things.
 func (m *signInModel) stepped(s *modelSession) bool {
-	since := m.now().Add(-10 * time.Minute)
-	fresh := func(f audit.Factor) bool { at, ok := s.fresh[f]; return ok && !at.Before(since) }
+	fresh := func(f audit.Factor) bool { return m.isFresh(s, f) }
 	if fresh(audit.TOTP) || fresh(audit.BackupCode) || fresh(audit.Passkey) {
 		return true
 	}
@@ -322,8 +328,7 @@ func (m *signInModel) disable(t *rapid.T) {
 	if rapid.Bool().Draw(t, "password") {
 		in.Password = m.password
 	}
-	since := m.now().Add(-10 * time.Minute)
-	fresh := func(f audit.Factor) bool { at, ok := s.fresh[f]; return ok && !at.Before(since) }
+	fresh := func(f audit.Factor) bool { return m.isFresh(s, f) }
 	_, err := m.app.Security.DisableTOTP(context.Background(), m.actorOf(s), in)
 	if !may(err) {
 		return

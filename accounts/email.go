@@ -35,7 +35,7 @@ func (s *Service) RequestEmailChange(ctx context.Context, actor audit.Actor, ema
 	}
 	confirm, undo := token.New(), token.New()
 	c := EmailChange{
-		ID: id.NewEmailChange(), User: actor.User, Session: actor.Session,
+		ID: id.NewEmailChange(), User: actor.User, Session: actor.Session, SignedInAt: actor.SignedInAt,
 		NewEmail: addr.Email, NewKey: addr.Key, ConfirmHash: confirm.Hash(), UndoHash: undo.Hash(),
 		RequestedAt: now, ExpiresAt: now.Add(s.c.EmailChangeLifetime),
 	}
@@ -179,32 +179,59 @@ func (s *Service) UndoEmailChange(ctx context.Context, actor audit.Actor, raw st
 	}
 	var c EmailChange
 	err = s.c.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
-		c, err = tx.UndoEmailChange(ctx, secret.Hash(), now)
-		if err != nil {
-			return err
-		}
-		u, err := tx.LockUser(ctx, c.User)
-		if err != nil {
-			return err
-		}
-		if c.ConfirmedAt.IsZero() {
-			return tx.AppendAudit(ctx, actor.AsNobody().Did(ActionEmailChangeCanceled, u.target(), now).InHistoryOf(u.ID))
-		}
-		if err := tx.ChangeEmail(ctx, c.User, c.OldEmail, c.OldKey, now, time.Time{}); err != nil {
-			return err
-		}
-		before := u.Email
-		u.Email = c.OldEmail
-		if err := s.post(ctx, tx, u.recipient(), EmailRestoredLetter{At: now}, now); err != nil {
-			return err
-		}
-		return tx.AppendAudit(ctx, actor.AsNobody().Did(ActionEmailRestored, u.target(), now,
-			audit.Change{Field: "email", Before: before, After: c.OldEmail}).InHistoryOf(u.ID))
+		c, err = s.undo(ctx, tx, actor, secret.Hash(), now)
+		return err
 	})
 	if err != nil {
 		return EmailChange{}, err
 	}
 	return c, nil
+}
+
+// UndoEmailSince undoes the changes of a person's address that were confirmed at
+// since or later, if they still can be undone, and reports whether there was one.
+// It is called in the transaction in which a person says that a sign-in was
+// somebody else's, before the caller's part as of UndoEmailChange.
+func (s *Service) UndoEmailSince(ctx context.Context, actor audit.Actor, user id.User, since time.Time) (bool, error) {
+	now := s.now()
+	undone := false
+	err := s.c.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
+		c, err := tx.EmailChangeSince(ctx, user, since, now)
+		if errors.Is(err, ErrNoEmailChange) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		undone = true
+		_, err = s.undo(ctx, tx, actor, c.UndoHash, now)
+		return err
+	})
+	return undone, err
+}
+
+func (s *Service) undo(ctx context.Context, tx Tx, actor audit.Actor, hash Hash, now time.Time) (EmailChange, error) {
+	c, err := tx.UndoEmailChange(ctx, hash, now)
+	if err != nil {
+		return c, err
+	}
+	u, err := tx.LockUser(ctx, c.User)
+	if err != nil {
+		return c, err
+	}
+	if c.ConfirmedAt.IsZero() {
+		return c, tx.AppendAudit(ctx, actor.AsNobody().Did(ActionEmailChangeCanceled, u.target(), now).InHistoryOf(u.ID))
+	}
+	if err := tx.ChangeEmail(ctx, c.User, c.OldEmail, c.OldKey, now, time.Time{}); err != nil {
+		return c, err
+	}
+	before := u.Email
+	u.Email = c.OldEmail
+	if err := s.post(ctx, tx, u.recipient(), EmailRestoredLetter{At: now}, now); err != nil {
+		return c, err
+	}
+	return c, tx.AppendAudit(ctx, actor.AsNobody().Did(ActionEmailRestored, u.target(), now,
+		audit.Change{Field: "email", Before: before, After: c.OldEmail}).InHistoryOf(u.ID))
 }
 
 func (s *Service) linkToken(ctx context.Context, actor audit.Actor, raw string) (token.Secret, error) {

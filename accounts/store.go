@@ -45,6 +45,9 @@ type EmailChange struct {
 	User    id.User
 	Session id.Session // the request dies with it
 
+	// SignedInAt is when that session began. Undoing a change reaches back to it.
+	SignedInAt time.Time
+
 	OldEmail, OldKey string
 	NewEmail, NewKey string
 
@@ -76,6 +79,11 @@ type Reader interface {
 	// PendingEmailChange returns the request that ConfirmEmailChange would still
 	// accept at now, else ErrNoEmailChange.
 	PendingEmailChange(ctx context.Context, user id.User, now time.Time) (EmailChange, error)
+
+	// EmailChangeSince returns the first change of a person that was confirmed at
+	// since or later and that UndoEmailChange would still undo at now, else
+	// ErrNoEmailChange.
+	EmailChangeSince(ctx context.Context, user id.User, since, now time.Time) (EmailChange, error)
 
 	// EmailChangeByHash returns the change that hash would confirm, cancel or
 	// undo at now, without doing so; else ErrLinkGone.

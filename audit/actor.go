@@ -27,8 +27,15 @@ type Actor struct {
 	Name    string // at this moment; entries keep it
 	Session id.Session
 
+	// Version is that of the credential at the time of authentication, and
+	// SignedInAt when the session began. What changes a credential refuses an
+	// actor of a former version.
+	Version    int64
+	SignedInAt time.Time
+
 	Proofs       Proofs // when each factor was last proven in this session
-	SecondFactor bool   // two-factor is on
+	SecondFactor bool   // step-up asks for the second factor
+	HasTOTP      bool
 	HasPassword  bool
 	HasPasskey   bool
 	Limited      Limit // what the session is good for; "": everything
@@ -104,10 +111,14 @@ func (p Proofs) With(f Factor, t time.Time) Proofs {
 	return p
 }
 
-// Since reports whether factor f was proven at t or later.
-func (p Proofs) Since(f Factor, t time.Time) bool {
+// ahead is how much later than now a proof may be: clocks of nodes differ. One
+// from further in the future, as after a clock was set back, is not fresh.
+const ahead = 2 * time.Minute
+
+// Fresh reports whether factor f was proven no longer ago than age.
+func (p Proofs) Fresh(f Factor, now time.Time, age time.Duration) bool {
 	at := p.At(f)
-	return !at.IsZero() && !at.Before(t)
+	return !at.IsZero() && !at.Before(now.Add(-age)) && !at.After(now.Add(ahead))
 }
 
 // At returns when factor f was last proven; zero: never.
@@ -136,12 +147,12 @@ func (p Proofs) TwoFactors() bool {
 	return !p.Passkey.IsZero() || first && (!p.TOTP.IsZero() || !p.BackupCode.IsZero())
 }
 
-// fresh reports whether the factor that step-up asks for was proven since t:
-// the second one where one is enrolled, else any of the person's own. SSO is
-// the organization's proof and not the person's.
-func (p Proofs) fresh(secondFactor bool, t time.Time) bool {
-	if p.Since(TOTP, t) || p.Since(BackupCode, t) || p.Since(Passkey, t) {
+// fresh reports whether the factor that step-up asks for was proven: the second
+// one where one is enrolled, else any of the person's own. SSO is the
+// organization's proof and not the person's.
+func (p Proofs) fresh(secondFactor bool, now time.Time, age time.Duration) bool {
+	if p.Fresh(TOTP, now, age) || p.Fresh(BackupCode, now, age) || p.Fresh(Passkey, now, age) {
 		return true
 	}
-	return !secondFactor && (p.Since(Password, t) || p.Since(EmailCode, t))
+	return !secondFactor && (p.Fresh(Password, now, age) || p.Fresh(EmailCode, now, age))
 }

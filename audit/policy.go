@@ -88,7 +88,7 @@ func (a Actor) RequireStepUp(now time.Time, maxAge time.Duration) error {
 	if maxAge == 0 {
 		maxAge = DefaultStepUpAge
 	}
-	if a.Proofs.fresh(a.SecondFactor, now.Add(-maxAge)) {
+	if a.Proofs.fresh(a.SecondFactor, now, maxAge) {
 		return nil
 	}
 	return &StepUpError{MaxAge: maxAge, Methods: a.StepUpMethods()}
@@ -100,9 +100,9 @@ func (a Actor) RequireStepUp(now time.Time, maxAge time.Duration) error {
 func (a Actor) StepUpMethods() []Factor {
 	var m []Factor
 	switch {
-	case a.SecondFactor:
+	case a.HasTOTP:
 		m = []Factor{TOTP, BackupCode}
-	case a.HasPassword:
+	case a.HasPassword && !a.SecondFactor:
 		m = []Factor{Password}
 	}
 	if a.HasPasskey {

@@ -42,6 +42,20 @@ func (t securityTx) ReplaceBackupCodes(ctx context.Context, user id.User, hashes
 	return err
 }
 
+// DropBackupCodes implements security.FactorTx.
+func (t securityTx) DropBackupCodes(ctx context.Context, user id.User, since time.Time) (n int, err error) {
+	if err := t.lockCredential(ctx, user); err != nil {
+		return 0, err
+	}
+	err = t.tx.NewRaw(`SELECT count(*) FROM settings_backup_codes WHERE user_id = ? AND created_at >= ? AND spent_at IS NULL`,
+		user, at(since)).Scan(ctx, &n)
+	if err != nil {
+		return 0, err
+	}
+	_, err = t.tx.NewRaw(`DELETE FROM settings_backup_codes WHERE user_id = ? AND created_at >= ?`, user, at(since)).Exec(ctx)
+	return n, err
+}
+
 // SpendBackupCode implements security.FactorTx. Without the lock two different
 // codes at once would each be told that the other one is left.
 func (t securityTx) SpendBackupCode(ctx context.Context, user id.User, hash security.Hash, now time.Time) (left int, err error) {

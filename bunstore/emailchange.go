@@ -16,6 +16,7 @@ type emailChangeRow struct {
 	ID          id.EmailChange `bun:"id,pk"`
 	User        id.User        `bun:"user_id"`
 	Session     id.Session     `bun:"session_id"`
+	SignedInAt  stamp          `bun:"signed_in_at"`
 	OldEmail    string         `bun:"old_email"`
 	OldKey      string         `bun:"old_key"`
 	NewEmail    string         `bun:"new_email"`
@@ -29,12 +30,12 @@ type emailChangeRow struct {
 	UndoUntil   stamp          `bun:"undo_until"`
 }
 
-const emailChangeColumns = "id, user_id, session_id, old_email, old_key, new_email, new_key, " +
+const emailChangeColumns = "id, user_id, session_id, signed_in_at, old_email, old_key, new_email, new_key, " +
 	"confirm_hash, undo_hash, notice_hash, requested_at, expires_at, confirmed_at, undo_until"
 
 func (r *emailChangeRow) change() accounts.EmailChange {
 	return accounts.EmailChange{
-		ID: r.ID, User: r.User, Session: r.Session,
+		ID: r.ID, User: r.User, Session: r.Session, SignedInAt: r.SignedInAt.Time,
 		OldEmail: r.OldEmail, OldKey: r.OldKey, NewEmail: r.NewEmail, NewKey: r.NewKey,
 		ConfirmHash: accounts.Hash(r.ConfirmHash), UndoHash: accounts.Hash(r.UndoHash), NoticeHash: accounts.Hash(r.NoticeHash),
 		RequestedAt: r.RequestedAt.Time, ExpiresAt: r.ExpiresAt.Time,
@@ -93,7 +94,7 @@ func (t accountsTx) InsertEmailChange(ctx context.Context, c accounts.EmailChang
 		return err
 	}
 	_, err := t.tx.NewInsert().Model(&emailChangeRow{
-		ID: c.ID, User: c.User, Session: c.Session,
+		ID: c.ID, User: c.User, Session: c.Session, SignedInAt: at(c.SignedInAt),
 		OldEmail: c.OldEmail, OldKey: c.OldKey, NewEmail: c.NewEmail, NewKey: c.NewKey,
 		ConfirmHash: digest(c.ConfirmHash), UndoHash: digest(c.UndoHash),
 		RequestedAt: at(c.RequestedAt), ExpiresAt: at(c.ExpiresAt),
@@ -121,6 +122,14 @@ func (t accountsTx) CancelEmailChange(ctx context.Context, user id.User, now tim
 		UPDATE settings_email_changes AS c SET ended_at = ?0
 		WHERE c.user_id = ?1 AND `+pendingChange+`
 		RETURNING `+emailChangeColumns, at(now), user)
+}
+
+// EmailChangeSince implements accounts.Reader.
+func (s accountsReader) EmailChangeSince(ctx context.Context, user id.User, since, now time.Time) (accounts.EmailChange, error) {
+	return selectChange(ctx, s.conn(ctx), accounts.ErrNoEmailChange, `
+		SELECT `+emailChangeColumns+` FROM settings_email_changes AS c
+		WHERE c.user_id = ?1 AND c.confirmed_at >= ?2 AND c.undo_until > ?0 AND c.ended_at IS NULL
+		ORDER BY c.confirmed_at, c.id LIMIT 1`, at(now), user, at(since))
 }
 
 // UndoEmailChange implements accounts.Tx.

@@ -41,7 +41,7 @@ const crowd = `
 	INSERT INTO settings_sign_ups
 	SELECT sha256(('r' || i)::bytea), i || '@example.com', i || '@example.com', now(), now() + interval '1 day', NULL FROM generate_series(1, 2000) AS i;
 	INSERT INTO settings_email_changes
-	SELECT md5('e' || i)::uuid, md5('u' || i)::uuid, md5('s' || i)::uuid, 1, 'a@example.com', 'a@example.com', 'b@example.com', 'b@example.com',
+	SELECT md5('e' || i)::uuid, md5('u' || i)::uuid, md5('s' || i)::uuid, now(), 1, 'a@example.com', 'a@example.com', 'b@example.com', 'b@example.com',
 		sha256(('c' || i)::bytea), sha256(('n' || i)::bytea), NULL, now(), now() + interval '1 day', NULL, NULL, NULL
 	FROM generate_series(1, 2000) AS i;
 	INSERT INTO settings_failures SELECT sha256(('f' || i)::bytea), 1, now() FROM generate_series(1, 2000) AS i;

@@ -40,9 +40,18 @@ func (t securityTx) NoteSeen(ctx context.Context, user id.User, device security.
 	if err := checkText(country); err != nil {
 		return err
 	}
-	_, err := t.tx.run(upsertSeen, user, device[:], country, at(now)).Exec(ctx)
+	if _, err := t.tx.run(upsertSeen, user, device[:], country, at(now)).Exec(ctx); err != nil {
+		return err
+	}
+	_, err := t.tx.NewRaw(`
+		DELETE FROM settings_seen WHERE user_id = ?0 AND (device_hash, country) NOT IN (
+			SELECT device_hash, country FROM settings_seen WHERE user_id = ?0
+			ORDER BY last_seen_at DESC, device_hash, country LIMIT ?1)`, user, maxSeen).Exec(ctx)
 	return err
 }
+
+// maxSeen is how many pairs of a device and a country are kept of a person.
+const maxSeen = 200
 
 // ForgetSeen implements security.FactorTx.
 func (t securityTx) ForgetSeen(ctx context.Context, user id.User) error {

@@ -140,6 +140,17 @@ func (t securityTx) TouchSession(ctx context.Context, session id.Session, ip net
 	return n == 1, err
 }
 
+// HoldSession implements security.Tx.
+func (t securityTx) HoldSession(ctx context.Context, user id.User, session id.Session) error {
+	lock := " FOR NO KEY UPDATE"
+	if t.tx.t.db.dialect == SQLite {
+		lock = "" // the transaction is the lock
+	}
+	var one int
+	err := t.tx.NewRaw(`SELECT 1 FROM settings_sessions WHERE id = ? AND user_id = ?`+lock, session, user).Scan(ctx, &one)
+	return missing(err, security.ErrSessionNotFound)
+}
+
 // RevokeSession implements security.Tx.
 func (t securityTx) RevokeSession(ctx context.Context, user id.User, session id.Session) (security.Session, error) {
 	var row sessionRow

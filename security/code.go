@@ -239,7 +239,7 @@ func (s *Service) reseal(ctx context.Context, tx Tx, t TOTP, secret []byte) erro
 // refused records a wrong code in tx. See remember for how many are kept.
 func (s *Service) refused(ctx context.Context, tx Tx, actor audit.Actor, p Person, action audit.Action, now time.Time) error {
 	n, err := tx.BumpFailures(ctx, s.c.MAC("security.codes", p.ID[:]), now, refusalWindow)
-	if err != nil || n > refusalsKept && n&(n-1) != 0 {
+	if err != nil || !kept(n) {
 		return err
 	}
 	entry := actor.WasRefused(action, p.target(), "invalid_code", now).InHistoryOf(p.ID)

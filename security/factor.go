@@ -170,6 +170,10 @@ type FactorTx interface {
 	// as keyed hashes.
 	ReplaceBackupCodes(ctx context.Context, user id.User, hashes []Hash, now time.Time) error
 
+	// DropBackupCodes removes the codes that were made at since or later, spent or
+	// not, and returns how many unspent ones went.
+	DropBackupCodes(ctx context.Context, user id.User, since time.Time) (int, error)
+
 	// SpendBackupCode uses up one code of the person and returns how many are
 	// left. Of concurrent callers with the same code one succeeds; all others get
 	// ErrInvalidCode.
@@ -222,7 +226,7 @@ type FactorTx interface {
 	SpendEmailCode(ctx context.Context, user id.User, session id.Session, hash Hash, now time.Time, tries int) error
 
 	// NoteSeen remembers a sign-in from a device and a country, either of which
-	// may be unknown.
+	// may be unknown. The 200 pairs that were seen last are kept.
 	NoteSeen(ctx context.Context, user id.User, device Hash, country string, now time.Time) error
 
 	// ForgetSeen forgets all devices and countries of a person.

@@ -61,7 +61,7 @@ type entry struct {
 // enrolled, and begins the session or asks for the second factor. p is locked by
 // the caller, or has just been made.
 func (s *Service) begin(ctx context.Context, tx Tx, actor audit.Actor, p Person, e entry, now time.Time) (Outcome, error) {
-	if p.TwoFactor && !e.proofs.TwoFactors() {
+	if s.hasSecondFactor(p) && !e.proofs.TwoFactors() {
 		return s.askSecondFactor(ctx, tx, actor, p, e, now)
 	}
 	secret := token.New()
@@ -117,8 +117,19 @@ func (s *Service) askSecondFactor(ctx context.Context, tx Tx, actor audit.Actor,
 	}, nil
 }
 
+// hasSecondFactor reports whether more than a first factor is asked of a person:
+// two-factor is on, or the host asks for two factors and there is a passkey. A
+// passkey alone does not turn two-factor on: who loses it must not lose the
+// account, and has no backup codes.
+func (s *Service) hasSecondFactor(p Person) bool {
+	return p.TwoFactor || s.c.RequireSecondFactor && p.Passkeys > 0
+}
+
 func secondFactors(p Person) []audit.Factor {
-	m := []audit.Factor{audit.TOTP, audit.BackupCode}
+	var m []audit.Factor
+	if p.TwoFactor {
+		m = []audit.Factor{audit.TOTP, audit.BackupCode}
+	}
 	if p.Passkeys > 0 {
 		m = append(m, audit.Passkey)
 	}
@@ -130,6 +141,7 @@ type SecondFactor struct {
 	Challenge string // the token of the half-finished sign-in
 	Method    audit.Factor
 	Code      string
+	NoCookies bool // the client keeps none: nothing is made to recognise it by
 }
 
 // SecondFactor checks a code from the authenticator app or a backup code and
@@ -156,6 +168,7 @@ func (s *Service) SecondFactor(ctx context.Context, actor audit.Actor, in Second
 	if err != nil {
 		return Outcome{}, err
 	}
+	o.without(in.NoCookies)
 	budget, err := s.take(ctx, codeUnits(in.Method, p, actor, o.known)...)
 	if err != nil {
 		return Outcome{}, err

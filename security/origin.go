@@ -43,6 +43,22 @@ func (s *Service) originOf(ctx context.Context, actor audit.Actor, p Person) (o 
 	return o, err
 }
 
+// without makes nothing to recognise a client by that keeps no cookies.
+func (o *origin) without(cookies bool) {
+	if cookies {
+		o.fresh = Token{}
+	}
+}
+
+// onlyHere forgets all devices of a person but the one that acts: others may be
+// known from a time when somebody else knew the password.
+func (s *Service) onlyHere(ctx context.Context, tx Tx, user id.User, o origin, now time.Time) error {
+	if err := tx.ForgetSeen(ctx, user); err != nil {
+		return err
+	}
+	return tx.NoteSeen(ctx, user, o.device, o.place.CountryCode, now)
+}
+
 // surroundings is the /24 of an IPv4 address and the /48 of an IPv6 address:
 // what one provider gives to one place.
 func surroundings(ip netip.Addr) string {
@@ -116,8 +132,10 @@ func (s *Service) CheckAlert(ctx context.Context, actor audit.Actor, raw string)
 
 // NotMe is what the person does who was told of a sign-in that was somebody
 // else's: all sessions end, the password opens nothing any more, factors added
-// since that sign-in go, and a link to set a new password is mailed. ErrLinkGone.
-func (s *Service) NotMe(ctx context.Context, actor audit.Actor, raw string) error {
+// since that sign-in go, and a link to set a new password is mailed. Before that,
+// in the same transaction, restore brings an address back that was changed since;
+// nil: there is none. ErrLinkGone.
+func (s *Service) NotMe(ctx context.Context, actor audit.Actor, raw string, restore func(ctx context.Context, user id.User, since time.Time) error) error {
 	now := s.now()
 	if err := s.allow(actor, PermNotMe, now); err != nil {
 		return err
@@ -134,6 +152,11 @@ func (s *Service) NotMe(ctx context.Context, actor audit.Actor, raw string) erro
 		alert, err := tx.SpendAlert(ctx, secret.Hash(), now)
 		if err != nil {
 			return err
+		}
+		if restore != nil {
+			if err := restore(ctx, alert.User, alert.SignedInAt); err != nil {
+				return err
+			}
 		}
 		p, err := tx.LockPerson(ctx, alert.User)
 		if err != nil {
@@ -219,7 +242,7 @@ func (s *Service) dropFactors(ctx context.Context, tx Tx, actor audit.Actor, p P
 	case err != nil:
 		return err
 	case !t.ConfirmedAt.IsZero() && t.ConfirmedAt.Before(since):
-		return nil
+		return s.dropBackupCodes(ctx, tx, actor, p, since, now)
 	}
 	if err := tx.DeleteTOTP(ctx, p.ID); err != nil || t.ConfirmedAt.IsZero() {
 		return err
@@ -228,4 +251,14 @@ func (s *Service) dropFactors(ctx context.Context, tx Tx, actor audit.Actor, p P
 		return err
 	}
 	return tx.AppendAudit(ctx, actor.Did(ActionTOTPDisabled, p.target(), now).InHistoryOf(p.ID))
+}
+
+// dropBackupCodes removes those that were made at since or later.
+func (s *Service) dropBackupCodes(ctx context.Context, tx Tx, actor audit.Actor, p Person, since, now time.Time) error {
+	n, err := tx.DropBackupCodes(ctx, p.ID, since)
+	if err != nil || n == 0 {
+		return err
+	}
+	entry := actor.Did(ActionBackupCodesVoided, p.target(), now, audit.Change{Field: "voided", After: itoa(n)})
+	return tx.AppendAudit(ctx, entry.InHistoryOf(p.ID))
 }

@@ -114,7 +114,7 @@ func (s *Service) AddPasskey(ctx context.Context, actor audit.Actor, name string
 		return Passkey{}, err
 	}
 	err = s.c.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
-		p, err := tx.LockPerson(ctx, actor.User)
+		p, err := lockActor(ctx, tx, actor)
 		if err != nil {
 			return err
 		}
@@ -147,7 +147,7 @@ func (s *Service) RenamePasskey(ctx context.Context, actor audit.Actor, passkey 
 	}
 	var k Passkey
 	err = s.c.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
-		if _, err := tx.LockPerson(ctx, actor.User); err != nil {
+		if _, err := lockActor(ctx, tx, actor); err != nil {
 			return err
 		}
 		if k, err = passkeyOf(ctx, tx, actor.User, passkey); err != nil {
@@ -189,7 +189,7 @@ func (s *Service) RemovePasskey(ctx context.Context, actor audit.Actor, passkey 
 	}
 	fresh := newToken(!keepToken)
 	err := s.c.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
-		p, err := tx.LockPerson(ctx, actor.User)
+		p, err := lockActor(ctx, tx, actor)
 		if err != nil {
 			return err
 		}
@@ -204,10 +204,7 @@ func (s *Service) RemovePasskey(ctx context.Context, actor audit.Actor, passkey 
 		if p.Passkeys == 1 { // what it proved is not there any more
 			actor.Proofs.Passkey = time.Time{}
 		}
-		if err := tx.AppendAudit(ctx, actor.Did(ActionPasskeyRemoved, k.target(), now).InHistoryOf(p.ID)); err != nil {
-			return err
-		}
-		if err := s.factorsChanged(ctx, tx, actor, p, ActionSessionsRevoked, fresh, now); err != nil {
+		if err := s.factorsChanged(ctx, tx, actor, p, ActionPasskeyRemoved, k.target(), fresh, now); err != nil {
 			return err
 		}
 		return s.post(ctx, tx, p.Recipient(), PasskeyLetter{Name: k.Name, At: now, Removed: true, Device: s.deviceOf(ctx, actor)}, now)

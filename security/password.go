@@ -184,9 +184,13 @@ func (s *Service) ChangePassword(ctx context.Context, actor audit.Actor, in Chan
 	if err != nil {
 		return Token{}, err
 	}
+	o, err := s.originOf(ctx, actor, p)
+	if err != nil {
+		return Token{}, err
+	}
 	fresh := newToken(!in.KeepToken)
 	err = s.c.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
-		if _, err := stillProven(ctx, tx, p); err != nil {
+		if _, err := lockActor(ctx, tx, actor); err != nil {
 			return err
 		}
 		version, err := tx.SetPassword(ctx, p.ID, hash, now)
@@ -199,6 +203,9 @@ func (s *Service) ChangePassword(ctx context.Context, actor audit.Actor, in Chan
 		}
 		session := Session{ID: actor.Session, User: p.ID, Proofs: actor.Proofs.With(audit.Password, now), Version: version}
 		if err := tx.RenewSession(ctx, session, hashOf(fresh)); err != nil {
+			return err
+		}
+		if err := s.onlyHere(ctx, tx, p.ID, o, now); err != nil {
 			return err
 		}
 		letter := PasswordChangedLetter{At: now, First: action == ActionPasswordSet, Device: s.deviceOf(ctx, actor)}
@@ -225,6 +232,20 @@ func stillProven(ctx context.Context, tx Tx, proven Person) (Person, error) {
 		return Person{}, audit.ErrUnauthenticated
 	}
 	return locked, nil
+}
+
+// lockActor locks the person who acts, and makes sure that the session they were
+// recognised by still is one: between authenticating a request and this moment it
+// may have been ended, and the credential changed, by its rightful owner.
+func lockActor(ctx context.Context, tx Tx, actor audit.Actor) (Person, error) {
+	p, err := tx.LockPerson(ctx, actor.User)
+	if err != nil {
+		return Person{}, err
+	}
+	if p.Version != actor.Version {
+		return Person{}, audit.ErrUnauthenticated
+	}
+	return p, tx.HoldSession(ctx, actor.User, actor.Session)
 }
 
 // unauthenticatedIfGone says "not signed in" of a person or session that ended

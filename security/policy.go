@@ -78,6 +78,7 @@ const (
 	ActionTOTPSuspended      audit.Action = "security.totp_suspended"
 	ActionBackupCodeUsed     audit.Action = "security.backup_code_used"
 	ActionBackupCodesRenewed audit.Action = "security.backup_codes_renewed"
+	ActionBackupCodesVoided  audit.Action = "security.backup_codes_voided"
 	ActionPasskeyAdded       audit.Action = "security.passkey_added"
 	ActionPasskeyRenamed     audit.Action = "security.passkey_renamed"
 	ActionPasskeyRemoved     audit.Action = "security.passkey_removed"

@@ -136,6 +136,10 @@ func (s *Service) ResetPassword(ctx context.Context, actor audit.Actor, raw, pas
 	if err != nil {
 		return err
 	}
+	o, err := s.originOf(ctx, actor, Person{ID: r.User})
+	if err != nil {
+		return err
+	}
 	err = s.c.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
 		spent, err := tx.SpendReset(ctx, r.Hash, now)
 		if err != nil {
@@ -150,6 +154,9 @@ func (s *Service) ResetPassword(ctx context.Context, actor audit.Actor, raw, pas
 		}
 		ended, err := tx.RevokeSessions(ctx, p.ID, id.Session{})
 		if err != nil {
+			return err
+		}
+		if err := s.onlyHere(ctx, tx, p.ID, o, now); err != nil {
 			return err
 		}
 		letter := PasswordChangedLetter{At: now, First: p.PasswordHash == "", ByLink: true, Device: s.deviceOf(ctx, actor)}

@@ -36,6 +36,7 @@ func (s *Service) Authenticate(ctx context.Context, raw string) (Login, error) {
 		!now.Before(l.Session.LastUsedAt.Add(s.c.SessionIdle)) {
 		return Login{}, audit.ErrUnauthenticated
 	}
+	l.SecondFactor = s.hasSecondFactor(l.Person)
 	if s.c.RequireSecondFactor && !l.Person.TwoFactor && !l.Session.Proofs.TwoFactors() {
 		l.Limited = audit.EnrollmentOnly
 	}
@@ -45,8 +46,9 @@ func (s *Service) Authenticate(ctx context.Context, raw string) (Login, error) {
 // Actor returns who acts by the session, in a request that comes from.
 func (l Login) Actor(from audit.Actor) audit.Actor {
 	a := from.As(l.Person.ID, l.Person.Name)
-	a.Session, a.Proofs, a.Limited = l.Session.ID, l.Session.Proofs, l.Limited
-	a.HasPassword, a.HasPasskey, a.SecondFactor = l.HasPassword, l.Person.Passkeys > 0, l.Person.TwoFactor
+	a.Session, a.SignedInAt, a.Version = l.Session.ID, l.Session.SignedInAt, l.Person.Version
+	a.Proofs, a.Limited, a.SecondFactor = l.Session.Proofs, l.Limited, l.SecondFactor
+	a.HasPassword, a.HasPasskey, a.HasTOTP = l.HasPassword, l.Person.Passkeys > 0, l.Person.TwoFactor
 	return a
 }
 
@@ -174,7 +176,7 @@ func (s *Service) RevokeSessions(ctx context.Context, actor audit.Actor, scope S
 	}
 	var ended int
 	err := s.c.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
-		if _, err := tx.LockPerson(ctx, actor.User); err != nil {
+		if _, err := lockActor(ctx, tx, actor); err != nil {
 			return err
 		}
 		if scope == All {

@@ -14,8 +14,9 @@ import (
 
 // SignIn is what signing in by password needs.
 type SignIn struct {
-	Email    string
-	Password string
+	Email     string
+	Password  string
+	NoCookies bool // the client keeps none: nothing is made to recognise it by
 }
 
 // SignIn checks a password, and begins a session or asks for a second factor.
@@ -59,6 +60,7 @@ func (s *Service) SignIn(ctx context.Context, actor audit.Actor, in SignIn) (Out
 	if err != nil {
 		return Outcome{}, err
 	}
+	o.without(in.NoCookies)
 	if err := s.takeMore(ctx, budget, passwordUnits(account, actor, o.known)...); err != nil {
 		return Outcome{}, err
 	}
@@ -73,7 +75,6 @@ func (s *Service) SignIn(ctx context.Context, actor audit.Actor, in SignIn) (Out
 		}
 		return Outcome{}, ErrInvalidCredentials
 	}
-	budget.giveBack(ctx)
 	var stronger PasswordHash
 	if weak {
 		if stronger, err = s.hasher.hash(ctx, normal); err != nil {
@@ -100,6 +101,11 @@ func (s *Service) SignIn(ctx context.Context, actor audit.Actor, in SignIn) (Out
 	}
 	if err != nil {
 		return Outcome{}, err
+	}
+	// Half of a sign-in costs what a guess does: who knows the password must not
+	// begin as many as they like.
+	if out.Status == StatusSignedIn {
+		budget.giveBack(ctx)
 	}
 	return out, nil
 }

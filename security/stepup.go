@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
-	"slices"
 	"time"
 
 	"github.com/aegisrunner/account-settings/audit"
@@ -74,7 +73,7 @@ func (s *Service) proveByPassword(ctx context.Context, actor audit.Actor, p Pers
 		return ErrInvalidCredentials
 	}
 	return s.c.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
-		if _, err := stillProven(ctx, tx, p); err != nil {
+		if _, err := lockActor(ctx, tx, actor); err != nil {
 			return err
 		}
 		return s.proved(ctx, tx, actor, p, audit.Password, fresh, now)
@@ -106,7 +105,7 @@ func (s *Service) proveByCode(ctx context.Context, actor audit.Actor, p Person, 
 	}
 	right := false
 	err = s.c.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
-		locked, err := stillProven(ctx, tx, p)
+		locked, err := lockActor(ctx, tx, actor)
 		if err != nil {
 			return err
 		}
@@ -136,7 +135,7 @@ func (s *Service) proveByPasskey(ctx context.Context, actor audit.Actor, credent
 		return ErrCeremonyGone
 	}
 	return s.c.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
-		p, err := stillProven(ctx, tx, v.person)
+		p, err := lockActor(ctx, tx, actor)
 		if err != nil {
 			return err
 		}
@@ -162,7 +161,7 @@ func (s *Service) SendEmailCode(ctx context.Context, actor audit.Actor) error {
 	if err := s.allow(actor, PermReauthenticate, now); err != nil {
 		return err
 	}
-	if !slices.Contains(actor.StepUpMethods(), audit.EmailCode) {
+	if actor.HasPassword || actor.HasPasskey {
 		return ErrOtherFactor
 	}
 	if _, err := s.take(ctx, takenUnit{budgetEmailCode, actor.User.String()}); err != nil {
@@ -178,7 +177,7 @@ func (s *Service) SendEmailCode(ctx context.Context, actor audit.Actor) error {
 		CreatedAt: now, ExpiresAt: now.Add(emailCodeLasts),
 	}
 	err = s.c.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
-		p, err := tx.LockPerson(ctx, actor.User)
+		p, err := lockActor(ctx, tx, actor)
 		if err != nil {
 			return err
 		}
@@ -199,7 +198,7 @@ func (s *Service) emailCodeHash(a audit.Actor, code string) Hash {
 }
 
 func (s *Service) proveByEmail(ctx context.Context, actor audit.Actor, p Person, typed string, fresh Token, now time.Time) error {
-	if !slices.Contains(actor.StepUpMethods(), audit.EmailCode) {
+	if actor.HasPassword || actor.HasPasskey {
 		return ErrOtherFactor
 	}
 	if typed == "" {
@@ -211,7 +210,7 @@ func (s *Service) proveByEmail(ctx context.Context, actor audit.Actor, p Person,
 	}
 	right := true
 	err = s.c.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
-		locked, err := stillProven(ctx, tx, p)
+		locked, err := lockActor(ctx, tx, actor)
 		if err != nil {
 			return err
 		}

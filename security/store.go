@@ -79,8 +79,10 @@ type Login struct {
 
 	HasPassword bool
 
-	// Limited is what the session is good for; filled in by the service.
-	Limited audit.Limit
+	// Limited is what the session is good for, and SecondFactor whether step-up
+	// asks for the second factor; filled in by the service.
+	Limited      audit.Limit
+	SecondFactor bool
 }
 
 // Reset is a mailed link to set a new password.
@@ -176,6 +178,10 @@ type Tx interface {
 	// TouchSession notes a use, unless one after notSince is noted already, and
 	// reports whether it did. A session that is gone is no error.
 	TouchSession(ctx context.Context, session id.Session, ip netip.Addr, userAgent string, now, notSince time.Time) (bool, error)
+
+	// HoldSession keeps everybody else from ending a session until the transaction
+	// ends, else ErrSessionNotFound: it is not stored, or not this person's.
+	HoldSession(ctx context.Context, user id.User, session id.Session) error
 
 	// RevokeSession ends one session of the person, else ErrSessionNotFound.
 	RevokeSession(ctx context.Context, user id.User, session id.Session) (Session, error)

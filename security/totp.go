@@ -88,7 +88,7 @@ func (s *Service) EnrollTOTP(ctx context.Context, actor audit.Actor) (Enrollment
 	t.Key, _ = s.c.Sealer.KeyOf(t.Sealed)
 	var p Person
 	err = s.c.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
-		if p, err = tx.LockPerson(ctx, actor.User); err != nil {
+		if p, err = lockActor(ctx, tx, actor); err != nil {
 			return err
 		}
 		if err := tx.PutTOTP(ctx, t); err != nil {
@@ -135,10 +135,14 @@ func (s *Service) ConfirmTOTP(ctx context.Context, actor audit.Actor, code strin
 	if err != nil {
 		return Changed{}, err
 	}
+	o, err := s.originOf(ctx, actor, Person{ID: actor.User})
+	if err != nil {
+		return Changed{}, err
+	}
 	out := Changed{Token: newToken(!keepToken)}
 	right := false
 	err = s.c.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
-		p, err := tx.LockPerson(ctx, actor.User)
+		p, err := lockActor(ctx, tx, actor)
 		if err != nil {
 			return err
 		}
@@ -167,7 +171,10 @@ func (s *Service) ConfirmTOTP(ctx context.Context, actor audit.Actor, code strin
 			return err
 		}
 		actor.Proofs = actor.Proofs.With(audit.TOTP, now)
-		if err := s.factorsChanged(ctx, tx, actor, p, ActionTOTPEnabled, out.Token, now); err != nil {
+		if err := s.onlyHere(ctx, tx, p.ID, o, now); err != nil {
+			return err
+		}
+		if err := s.factorsChanged(ctx, tx, actor, p, ActionTOTPEnabled, p.target(), out.Token, now); err != nil {
 			return err
 		}
 		return s.post(ctx, tx, p.Recipient(), TwoFactorOnLetter{At: now, Device: s.deviceOf(ctx, actor)}, now)
@@ -185,7 +192,7 @@ func (s *Service) ConfirmTOTP(ctx context.Context, actor audit.Actor, code strin
 // factorsChanged voids what was made under the factors before: sessions other
 // than the actor's, half-finished sign-ins, links. The actor's session goes on
 // with the actor's proofs under a new token.
-func (s *Service) factorsChanged(ctx context.Context, tx Tx, actor audit.Actor, p Person, action audit.Action, fresh Token, now time.Time) error {
+func (s *Service) factorsChanged(ctx context.Context, tx Tx, actor audit.Actor, p Person, action audit.Action, target audit.Target, fresh Token, now time.Time) error {
 	version, err := tx.BumpVersion(ctx, p.ID, actor.Session)
 	if err != nil {
 		return err
@@ -198,7 +205,7 @@ func (s *Service) factorsChanged(ctx context.Context, tx Tx, actor audit.Actor, 
 	if err := tx.RenewSession(ctx, session, hashOf(fresh)); err != nil {
 		return err
 	}
-	return tx.AppendAudit(ctx, actor.Did(action, p.target(), now, sessionsEnded(ended)...).InHistoryOf(p.ID))
+	return tx.AppendAudit(ctx, actor.Did(action, target, now, sessionsEnded(ended)...).InHistoryOf(p.ID))
 }
 
 // DisableTOTP is what turning two-factor off needs: two different factors of
@@ -250,20 +257,20 @@ func (s *Service) DisableTOTP(ctx context.Context, actor audit.Actor, in Disable
 
 // enoughToDisable says what is missing.
 func (s *Service) enoughToDisable(actor audit.Actor, p Person, in DisableTOTP, now time.Time) error {
-	since := now.Add(-s.c.StepUpAge)
-	if actor.Proofs.Since(audit.Passkey, since) {
+	fresh := func(f audit.Factor) bool { return actor.Proofs.Fresh(f, now, s.c.StepUpAge) }
+	if fresh(audit.Passkey) {
 		return nil
 	}
 	var f fault.Fields
-	first := in.Password != "" || actor.Proofs.Since(audit.Password, since)
+	first := in.Password != "" || fresh(audit.Password)
 	if p.PasswordHash == "" {
 		// Somebody without a password has the app alone, and what is mailed.
-		first = actor.Proofs.Since(audit.EmailCode, since) || actor.Proofs.Since(audit.SSO, since)
+		first = fresh(audit.EmailCode) || fresh(audit.SSO)
 	}
 	if !first && p.PasswordHash != "" {
 		f.Add("password", "required", "is required")
 	}
-	if in.Code == "" && !actor.Proofs.Since(audit.TOTP, since) && !actor.Proofs.Since(audit.BackupCode, since) {
+	if in.Code == "" && !fresh(audit.TOTP) && !fresh(audit.BackupCode) {
 		f.Add("code", "required", "is required")
 	}
 	if err := f.Err(); err != nil {
@@ -294,7 +301,7 @@ func (s *Service) disable(ctx context.Context, actor audit.Actor, p Person, in D
 	fresh := newToken(!in.KeepToken)
 	right := true
 	err := s.c.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
-		locked, err := stillProven(ctx, tx, p)
+		locked, err := lockActor(ctx, tx, actor)
 		if err != nil {
 			return err
 		}
@@ -310,7 +317,7 @@ func (s *Service) disable(ctx context.Context, actor audit.Actor, p Person, in D
 			return err
 		}
 		actor.Proofs.TOTP, actor.Proofs.BackupCode = time.Time{}, time.Time{}
-		if err := s.factorsChanged(ctx, tx, actor, p, ActionTOTPDisabled, fresh, now); err != nil {
+		if err := s.factorsChanged(ctx, tx, actor, p, ActionTOTPDisabled, p.target(), fresh, now); err != nil {
 			return err
 		}
 		return s.post(ctx, tx, p.Recipient(), TwoFactorOffLetter{At: now, Device: s.deviceOf(ctx, actor)}, now)
@@ -334,7 +341,7 @@ func (s *Service) RenewBackupCodes(ctx context.Context, actor audit.Actor) ([]st
 	}
 	var codes []string
 	err := s.c.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
-		p, err := tx.LockPerson(ctx, actor.User)
+		p, err := lockActor(ctx, tx, actor)
 		if err != nil {
 			return err
 		}

@@ -130,6 +130,7 @@ func (s *Service) AskPasskey(ctx context.Context, actor audit.Actor, in AskPassk
 type PasskeyProof struct {
 	Credential []byte
 	Challenge  string // the token of the half-finished sign-in, if there is one
+	NoCookies  bool   // the client keeps none: nothing is made to recognise it by
 }
 
 // SignInByPasskey finishes what AskPasskey began for signing in or as a second
@@ -169,6 +170,7 @@ func (s *Service) SignInByPasskey(ctx context.Context, actor audit.Actor, in Pas
 	if e.origin, err = s.originOf(ctx, actor, v.person); err != nil {
 		return Outcome{}, err
 	}
+	e.origin.without(in.NoCookies)
 	var out Outcome
 	err = s.c.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
 		p, err := stillProven(ctx, tx, v.person)
@@ -284,7 +286,7 @@ func (s *Service) holderOf(ctx context.Context, c Ceremony, handle []byte) (h ho
 func (s *Service) refuse(ctx context.Context, actor audit.Actor, p Person, action audit.Action, reason string, now time.Time) error {
 	err := s.c.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
 		n, err := tx.BumpFailures(ctx, s.c.MAC("security.passkeys", p.ID[:]), now, refusalWindow)
-		if err != nil || n > refusalsKept && n&(n-1) != 0 {
+		if err != nil || !kept(n) {
 			return err
 		}
 		return tx.AppendAudit(ctx, actor.WasRefused(action, p.target(), reason, now).InHistoryOf(p.ID))
@@ -299,8 +301,8 @@ func (s *Service) refuse(ctx context.Context, actor audit.Actor, p Person, actio
 // them hold the same key (WebAuthn Level 3, section 6.1.1). The person is told.
 func (s *Service) cloned(ctx context.Context, actor audit.Actor, v verified, action audit.Action, now time.Time) error {
 	err := s.c.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
-		n, err := tx.BumpFailures(ctx, s.c.MAC("security.passkeys", v.person.ID[:]), now, refusalWindow)
-		if err != nil || n > refusalsKept {
+		n, err := tx.BumpFailures(ctx, s.c.MAC("security.passkey_clones", v.passkey.ID[:]), now, refusalWindow)
+		if err != nil || !kept(n) {
 			return err
 		}
 		if n == 1 { // one mail an hour is enough

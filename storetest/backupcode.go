@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/aegisrunner/account-settings/id"
 	"github.com/aegisrunner/account-settings/security"
@@ -16,6 +17,7 @@ func backupCodeTests() []check {
 		{"ReplaceBackupCodes/OfThePersonAlone", replaceCodesOfOthers},
 		{"ReplaceBackupCodes/RolledBackVoidsNone", replaceCodesRolledBack},
 		{"ReplaceBackupCodes/OneSetOf16IsLeft", replaceCodesRace},
+		{"DropBackupCodes/ThoseMadeSinceAlone", dropCodes},
 		{"SpendBackupCode/WorksOnceAndTellsHowManyAreLeft", spendCode},
 		{"SpendBackupCode/AnothersIsErrInvalidCode", spendCodeOfOthers},
 		{"SpendBackupCode/UnspentIfRolledBack", spendCodeRolledBack},
@@ -23,6 +25,28 @@ func backupCodeTests() []check {
 		{"SpendBackupCode/TellsEachOf16AnotherNumber", spendCodesRace},
 		{"SpendBackupCode/RacesReplaceBackupCodes", spendRacesReplace},
 	}
+}
+
+func dropCodes(w *world) {
+	ada, grace := w.person("ada"), w.person("grace")
+	drop := func(since time.Time, want int) {
+		w.Helper()
+		n, err := securityGet(w, func(ctx context.Context, tx security.Tx) (int, error) { return tx.DropBackupCodes(ctx, ada.ID, since) })
+		w.must(err)
+		if n != want {
+			w.Errorf("DropBackupCodes tells of %d, want %d", n, want)
+		}
+	}
+	w.replaceCodes(ada.ID, "one", "two", "three") // at base
+	w.replaceCodes(grace.ID, "four")
+	drop(base.Add(tick), 0)
+	w.wantCodes(ada.ID, 3)
+	w.wantSpent(ada.ID, "one", 2)
+	drop(base, 2)
+	w.wantCodes(ada.ID, 0)
+	_, err := w.spendCode(ada.ID, "two")
+	w.refused("SpendBackupCode", err, security.ErrInvalidCode)
+	w.wantCodes(grace.ID, 1)
 }
 
 func hashesOf(codes []string) []security.Hash {

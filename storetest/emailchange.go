@@ -59,7 +59,7 @@ func emailChangeTests() []check {
 func newChange(u accounts.User, s security.Session, name string, at time.Time) accounts.EmailChange {
 	to := newUser(name)
 	return accounts.EmailChange{
-		ID: id.NewEmailChange(), User: u.ID, Session: s.ID,
+		ID: id.NewEmailChange(), User: u.ID, Session: s.ID, SignedInAt: s.SignedInAt,
 		OldEmail: u.Email, OldKey: u.EmailKey, NewEmail: to.Email, NewKey: to.EmailKey,
 		ConfirmHash: hashOf("confirm " + u.EmailKey + name), UndoHash: hashOf("undo " + u.EmailKey + name),
 		RequestedAt: at, ExpiresAt: at.Add(day),

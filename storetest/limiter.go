@@ -2,7 +2,6 @@ package storetest
 
 import (
 	"context"
-	"math/rand/v2"
 	"strconv"
 	"strings"
 	"sync"
@@ -206,22 +205,26 @@ func takeRace(w *limiterWorld) {
 // takeModel mixes calls and time, the same each time.
 func takeModel(w *limiterWorld) {
 	model := security.NewMemoryLimiter(w.now)
-	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // not for secrets
+	state := uint64(1)
+	below := func(n int64) int64 { // a linear congruential generator, with Knuth's constants
+		state = state*6364136223846793005 + 1442695040888963407
+		return int64(state>>33) % n
+	}
 	shapes := []struct {
 		burst int
 		every time.Duration
 	}{{1, time.Second}, {5, 300 * time.Millisecond}, {10, 1*time.Second + 7*tick}}
 	for step := range 400 {
-		i := random.IntN(len(shapes))
-		key, burst, every := strconv.Itoa(i), shapes[i].burst, shapes[i].every
-		switch random.IntN(10) {
+		i := below(int64(len(shapes)))
+		key, burst, every := strconv.Itoa(int(i)), shapes[i].burst, shapes[i].every
+		switch below(10) {
 		case 0:
-			w.later(time.Duration(random.Int64N(int64(2 * time.Second))))
+			w.later(time.Duration(below(int64(2 * time.Second))))
 		case 1:
 			w.give(key, burst, every)
 			w.must("Give", model.Give(w.ctx, key, burst, every))
 		default:
-			w.later(time.Duration(random.Int64N(int64(100 * time.Millisecond))))
+			w.later(time.Duration(below(int64(100 * time.Millisecond))))
 			want, err := model.Take(w.ctx, key, burst, every)
 			w.must("Take", err)
 			if got := w.take(key, burst, every); got != want {

@@ -17,6 +17,7 @@ func seenTests() []check {
 		{"Seen/OfThePersonAlone", seenOfOthers},
 		{"NoteSeen/LastSeenAtIsOfThePair", seenLast},
 		{"NoteSeen/RolledBackIsNotNoted", seenRolledBack},
+		{"NoteSeen/KeepsThe200SeenLast", seenBounded},
 		{"NoteSeen/TheSameBy16AtOnce", seenRace},
 		{"ForgetSeen/ForgetsThePersonsAlone", forgetSeen},
 		{"PurgeFactors/ForgetsDevicesAfter400Days", purgeSeen},
@@ -47,6 +48,27 @@ func seenApart(w *world) {
 	w.wantSeen(ada.ID, other, "GB", security.Seen{Any: true, Country: true})
 	w.wantSeen(ada.ID, other, "IN", security.Seen{Any: true})
 	w.wantSeen(ada.ID, other, "gb", security.Seen{Any: true})
+}
+
+func seenBounded(w *world) {
+	ada, grace := w.person("ada"), w.person("grace")
+	w.note(grace.ID, hashOf("0"), "GB", base)
+	w.security(func(ctx context.Context, tx security.Tx) error {
+		for i := range 205 {
+			if err := tx.NoteSeen(ctx, ada.ID, hashOf(strconv.Itoa(i)), "GB", base.Add(time.Duration(i)*time.Minute)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	for i, want := range map[int]bool{0: false, 4: false, 5: true, 204: true} {
+		got, err := w.s.Security().Seen(w.ctx, ada.ID, hashOf(strconv.Itoa(i)), "")
+		w.must(err)
+		if got.Device != want {
+			w.Errorf("device %d is known: %t, want %t", i, got.Device, want)
+		}
+	}
+	w.wantSeen(grace.ID, hashOf("0"), "GB", security.Seen{Any: true, Device: true, Country: true, LastSeenAt: base})
 }
 
 // seenUnknown: a sign-in of which neither is known is an earlier one, but no

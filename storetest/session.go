@@ -30,6 +30,8 @@ func sessionTests() []check {
 		{"RenewSession/StoresProofsAndVersionAlone", renewSession},
 		{"RenewSession/ReplacesTheToken", renewToken},
 		{"RenewSession/RevokedIsErrSessionNotFound", renewRevoked},
+		{"HoldSession/EndedOrAnothersIsErrSessionNotFound", holdSession},
+		{"HoldSession/NobodyEndsItMeanwhile", holdRacesRevoke},
 		{"TouchSession/NotesAUse", touchSession},
 		{"TouchSession/AtMostOncePerNotSince", touchAtMostOnce},
 		{"TouchSession/GoneIsNoError", touchGone},
@@ -298,6 +300,50 @@ func renewRevoked(w *world) {
 	w.signedOut(s)
 	_, err := w.s.Security().LoginByToken(w.ctx, hashOf("new token"))
 	w.refused("LoginByToken", err, security.ErrSessionNotFound)
+}
+
+func (w *world) hold(user id.User, s id.Session) error {
+	return w.try(func(ctx context.Context, tx security.Tx) error { return tx.HoldSession(ctx, user, s) })
+}
+
+func holdSession(w *world) {
+	ada, grace := w.person("ada"), w.person("grace")
+	s := w.signIn(ada.ID, base)
+	w.must(w.hold(ada.ID, s.ID))
+	w.refused("HoldSession of another", w.hold(grace.ID, s.ID), security.ErrSessionNotFound)
+	w.refused("HoldSession", w.hold(ada.ID, id.NewSession()), security.ErrSessionNotFound)
+	w.endSessions(ada.ID)
+	w.refused("HoldSession once ended", w.hold(ada.ID, s.ID), security.ErrSessionNotFound)
+}
+
+// holdRacesRevoke: whoever holds a session finds it until the end of the
+// transaction, whoever else would end it.
+func holdRacesRevoke(w *world) {
+	ada := w.person("ada")
+	for range w.opts.rounds() {
+		s := w.signIn(ada.ID, base)
+		errs := w.race(func(i int) error {
+			return w.try(func(ctx context.Context, tx security.Tx) error {
+				if i%4 == 0 {
+					_, err := tx.RevokeSession(ctx, ada.ID, s.ID)
+					return err
+				}
+				if err := tx.HoldSession(ctx, ada.ID, s.ID); err != nil {
+					return err
+				}
+				time.Sleep(time.Millisecond)
+				if _, err := tx.LoginByToken(ctx, tokenOf(s)); err != nil {
+					return errors.New("a session that is held has ended")
+				}
+				return nil
+			})
+		})
+		for _, err := range errs {
+			if err != nil && !errors.Is(err, security.ErrSessionNotFound) {
+				w.Fatal(err)
+			}
+		}
+	}
 }
 
 func (w *world) touch(s security.Session, now, notSince time.Time) (bool, error) {

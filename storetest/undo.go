@@ -20,6 +20,7 @@ func undoTests() []check {
 		{"UndoEmailChange/OutlivesSessionAndCredential", undoOutlives},
 		{"UndoEmailChange/OneWinnerOf16", undoRace},
 		{"UndoEmailChange/RacesConfirmEmailChange", undoRacesConfirm},
+		{"EmailChangeSince/TheFirstThatCanBeUndone", changeSince},
 		{"PurgeLinks/RemovesConfirmedChangesAfterUndoUntil", purgeConfirmed},
 		{"PurgeLinks/KeepsConfirmedChangesWhileReserved", purgeReserved},
 	}
@@ -37,6 +38,34 @@ func (w *world) confirmed(u accounts.User, name string, at time.Time) accounts.E
 	c, err := w.confirm(w.askFor(u, w.signIn(u.ID, at), name, at), at)
 	w.must(err)
 	return c
+}
+
+func changeSince(w *world) {
+	ada, grace := w.person("ada"), w.person("grace")
+	since := func(t, now time.Time) (accounts.EmailChange, error) {
+		return w.s.Accounts().EmailChangeSince(w.ctx, ada.ID, t, now)
+	}
+	_, err := since(base, base)
+	w.refused("EmailChangeSince", err, accounts.ErrNoEmailChange)
+	first := w.confirmed(ada, "augusta", base.Add(time.Hour))
+	w.confirmed(grace, "amazing", base.Add(time.Hour))
+	second := w.confirmed(ada, "countess", base.Add(2*time.Hour))
+	w.askFor(ada, w.signIn(ada.ID, base.Add(3*time.Hour)), "pending", base.Add(3*time.Hour))
+	for at, want := range map[time.Time]accounts.EmailChange{
+		base: first, first.ConfirmedAt: first, first.ConfirmedAt.Add(tick): second, second.ConfirmedAt: second,
+	} {
+		got, err := since(at, base.Add(4*time.Hour))
+		w.must(err)
+		w.same("EmailChangeSince", got, want)
+	}
+	_, err = since(second.ConfirmedAt.Add(tick), base.Add(4*time.Hour))
+	w.refused("EmailChangeSince a later time", err, accounts.ErrNoEmailChange)
+	_, err = since(base, second.UndoUntil)
+	w.refused("EmailChangeSince once it is too late", err, accounts.ErrNoEmailChange)
+	_, err = w.undo(second.UndoHash, base.Add(4*time.Hour))
+	w.must(err)
+	_, err = since(second.ConfirmedAt, base.Add(4*time.Hour))
+	w.refused("EmailChangeSince once it is undone", err, accounts.ErrNoEmailChange)
 }
 
 func undoPending(w *world) {

@@ -82,7 +82,23 @@ func (f *Services) UndoEmail(ctx context.Context, actor audit.Actor, token strin
 		if err != nil || c.ConfirmedAt.IsZero() {
 			return c, err
 		}
-		return c, f.Security.Recover(ctx, actor.AsSystem("email undo"), c.User, c.RequestedAt)
+		// Whoever asked for the change may have added factors before it.
+		since := c.RequestedAt
+		if !c.SignedInAt.IsZero() && c.SignedInAt.Before(since) {
+			since = c.SignedInAt
+		}
+		return c, f.Security.Recover(ctx, actor.AsSystem("email undo"), c.User, since)
+	})
+}
+
+// NotMe is what the person does who was told of a sign-in that was somebody
+// else's: an address that was changed since comes back, all sessions end, the
+// password opens nothing any more, factors added since go, and a link to set a new
+// password is mailed. ErrLinkGone.
+func (f *Services) NotMe(ctx context.Context, actor audit.Actor, token string) error {
+	return f.Security.NotMe(ctx, actor, token, func(ctx context.Context, user id.User, since time.Time) error {
+		_, err := f.Accounts.UndoEmailSince(ctx, actor.AsSystem("not me"), user, since)
+		return err
 	})
 }
 

@@ -118,7 +118,7 @@ func (a *API) secondFactor(c *call, in secondFactor) (*signedIn, error) {
 	}
 	challenge, transport := a.challenge(c, in.Challenge, in.Transport)
 	out, err := a.c.Flows.Security.SecondFactor(c.ctx(), c.actor(), security.SecondFactor{
-		Challenge: challenge, Method: audit.Factor(in.Method), Code: in.Code,
+		Challenge: challenge, Method: audit.Factor(in.Method), Code: in.Code, NoCookies: transport == "token",
 	})
 	if err != nil {
 		return nil, err
@@ -144,7 +144,7 @@ type notMe struct {
 }
 
 func (a *API) notMe(c *call, in notMe) (*nothing, error) {
-	return nil, a.c.Flows.Security.NotMe(c.ctx(), c.actor(), in.Token)
+	return nil, a.c.Flows.NotMe(c.ctx(), c.actor(), in.Token)
 }
 
 type event struct {

@@ -74,7 +74,9 @@ func (a *API) signInByPasskey(c *call, in signInByPasskey) (*signedIn, error) {
 		return nil, err
 	}
 	challenge, transport := a.challenge(c, in.Challenge, in.Transport)
-	out, err := a.c.Flows.Security.SignInByPasskey(c.ctx(), c.actor(), security.PasskeyProof{Credential: raw, Challenge: challenge})
+	out, err := a.c.Flows.Security.SignInByPasskey(c.ctx(), c.actor(), security.PasskeyProof{
+		Credential: raw, Challenge: challenge, NoCookies: transport == "token",
+	})
 	if err != nil {
 		return nil, err
 	}

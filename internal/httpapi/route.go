@@ -48,6 +48,9 @@ type call struct {
 	w      http.ResponseWriter
 	r      *http.Request
 	caller httpsession.Caller
+
+	body    []byte // of a route that takes JSON, read before anything is decided
+	bodyErr error
 }
 
 func (c *call) ctx() context.Context { return c.r.Context() }
@@ -135,6 +138,11 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, rt route, rule audit
 
 func (a *API) run(c *call, rt route, rule audit.Rule) (any, error) {
 	var err error
+	if rt.in != nil {
+		// Read before the session is looked up: whoever sends slowly must not act by
+		// one that has ended meanwhile.
+		c.body, c.bodyErr = readBody(c, maxBody)
+	}
 	if rule.SignedIn {
 		if c.caller, err = a.c.Sessions.Authenticate(c.r); err != nil {
 			return nil, err
@@ -145,7 +153,7 @@ func (a *API) run(c *call, rt route, rule audit.Rule) (any, error) {
 			return nil, err
 		}
 	}
-	// Before the body is read: somebody who may not call gets no opinion on it.
+	// Before the body is looked at: somebody who may not call gets no opinion on it.
 	if err := a.policy.Check(c.actor(), rt.permission, a.c.Now(), a.c.StepUpAge); err != nil {
 		return nil, err
 	}
@@ -169,11 +177,10 @@ func decode(c *call, into any) error {
 	if cs := params["charset"]; cs != "" && cs != "utf-8" && cs != "UTF-8" {
 		return errContentType
 	}
-	data, err := readBody(c, maxBody)
-	if err != nil {
-		return err
+	if c.bodyErr != nil {
+		return c.bodyErr
 	}
-	return strictjson.Decode(data, into)
+	return strictjson.Decode(c.body, into)
 }
 
 func readBody(c *call, limit int64) ([]byte, error) {

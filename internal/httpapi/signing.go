@@ -111,7 +111,9 @@ func (a *API) signIn(c *call, in signIn) (*signedIn, error) {
 	if err := checkTransport(in.Transport); err != nil {
 		return nil, err
 	}
-	out, err := a.c.Flows.Security.SignIn(c.ctx(), c.actor(), security.SignIn{Email: in.Email, Password: in.Password})
+	out, err := a.c.Flows.Security.SignIn(c.ctx(), c.actor(), security.SignIn{
+		Email: in.Email, Password: in.Password, NoCookies: in.Transport == "token",
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -29,7 +29,8 @@ type action struct {
 // continuation is an action that waits. It travels sealed in the form that asks
 // for the proof: it may hold a password that was typed.
 type continuation struct {
-	Path    string
+	Path    string // of the action; "": none waits
+	Next    string // the page to go on to, if no action waits
 	Form    url.Values
 	At      time.Time
 	Methods []audit.Factor // that would do; none: what the person has
@@ -80,7 +81,7 @@ func (s *Site) askProof(v *visit, status int, p proof) error {
 	if err != nil {
 		return err
 	}
-	view := Reauthenticate{Form: p.form, Continue: p.sealed, Back: pageOf(p.c.Path), Sent: p.sent}
+	view := Reauthenticate{Form: p.form, Continue: p.sealed, Back: cmp.Or(pageOf(p.c.Path), p.c.Next), Sent: p.sent}
 	methods := s.methods(v.actor(), p.c)
 	view.Method = methods[0]
 	if slices.Contains(methods, p.method) {
@@ -111,7 +112,7 @@ func (s *Site) methods(a audit.Actor, c continuation) []string {
 
 // proofPage asks for a proof with nothing waiting but perhaps a page.
 func (s *Site) proofPage(v *visit) error {
-	return s.ask(v, continuation{Path: redirect.Safe(v.r.URL.Query().Get("next")), At: s.c.Now()})
+	return s.ask(v, continuation{Next: redirect.Safe(v.r.URL.Query().Get("next")), At: s.c.Now()})
 }
 
 // prove checks the proof, and goes on with what was waiting.
@@ -141,7 +142,7 @@ func (s *Site) prove(v *visit) error {
 	v.caller.Actor.Proofs = v.caller.Actor.Proofs.With(method, now)
 	waiting, ok := s.actions[p.c.Path]
 	if !ok {
-		s.enter(v, p.c.Path)
+		s.enter(v, p.c.Next)
 		return nil
 	}
 	v.form = p.c.Form

@@ -140,7 +140,7 @@ func (s *Site) notMePage(v *visit) error {
 
 func (s *Site) notMe(v *visit) error {
 	raw := v.form.Get("token")
-	err := s.c.Flows.Security.NotMe(v.r.Context(), v.actor(), raw)
+	err := s.c.Flows.NotMe(v.r.Context(), v.actor(), raw)
 	if errors.Is(err, fault.Gone) {
 		return s.gone(v, err, "not_me")
 	}

@@ -140,7 +140,7 @@ const turnOffPath = securityPath + "/two-factor/off"
 // turnOffPage asks for what turning two-factor off still needs. The step-up comes
 // first: a code that is typed here could not be used for it as well.
 func (s *Site) turnOffPage(v *visit) error {
-	if !v.actor().SecondFactor {
+	if !v.actor().HasTOTP {
 		s.redirect(v, securityPath, nil)
 		return nil
 	}
@@ -157,11 +157,10 @@ func (s *Site) showTurnOff(v *visit, status int, f Form) error {
 		return err
 	}
 	view := TurnOff{Form: f}
-	since := s.c.Now().Add(-s.stepUpAge())
-	proven := v.actor().Proofs
-	if !proven.Since(audit.Passkey, since) { // a passkey is both
-		view.Password = v.actor().HasPassword && !proven.Since(audit.Password, since)
-		view.Code = !proven.Since(audit.TOTP, since) && !proven.Since(audit.BackupCode, since)
+	proven := func(f audit.Factor) bool { return v.actor().Proofs.Fresh(f, s.c.Now(), s.stepUpAge()) }
+	if !proven(audit.Passkey) { // a passkey is both
+		view.Password = v.actor().HasPassword && !proven(audit.Password)
+		view.Code = !proven(audit.TOTP) && !proven(audit.BackupCode)
 	}
 	for _, e := range f.Errors {
 		view.Password = view.Password || e.Name == "password"

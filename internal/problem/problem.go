@@ -52,6 +52,7 @@ var kinds = []struct {
 }
 
 var details = map[string]string{
+	"invalid_code":        "The code is wrong, has expired, or was used before.",
 	"invalid_credentials": "The address or the password is wrong.",
 	"email_taken":         "This address belongs to another account by now.",
 	"cross_origin":        "The request came from another site, or does not say from where.",

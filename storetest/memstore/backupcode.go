@@ -31,7 +31,7 @@ func (r securityReader) BackupCodes(ctx context.Context, user id.User) (int, err
 }
 
 // ReplaceBackupCodes implements [security.FactorTx].
-func (tx securityTx) ReplaceBackupCodes(ctx context.Context, user id.User, hashes []security.Hash, _ time.Time) error {
+func (tx securityTx) ReplaceBackupCodes(ctx context.Context, user id.User, hashes []security.Hash, now time.Time) error {
 	st, err := tx.scope.view(ctx)
 	if err != nil {
 		return err
@@ -39,11 +39,27 @@ func (tx securityTx) ReplaceBackupCodes(ctx context.Context, user id.User, hashe
 	if _, ok := st.users[user]; !ok {
 		return security.ErrPersonNotFound
 	}
-	maps.DeleteFunc(st.backupCodes, func(code backupCode, _ struct{}) bool { return code.user == user })
+	maps.DeleteFunc(st.backupCodes, func(code backupCode, _ time.Time) bool { return code.user == user })
 	for _, hash := range hashes {
-		st.backupCodes[backupCode{user, hash}] = struct{}{}
+		st.backupCodes[backupCode{user, hash}] = now
 	}
 	return nil
+}
+
+// DropBackupCodes implements [security.FactorTx].
+func (tx securityTx) DropBackupCodes(ctx context.Context, user id.User, since time.Time) (int, error) {
+	st, err := tx.scope.view(ctx)
+	if err != nil {
+		return 0, err
+	}
+	n := 0
+	for c, made := range st.backupCodes {
+		if c.user == user && !made.Before(since) {
+			delete(st.backupCodes, c)
+			n++
+		}
+	}
+	return n, nil
 }
 
 // SpendBackupCode implements [security.FactorTx].

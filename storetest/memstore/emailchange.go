@@ -126,6 +126,25 @@ func (tx accountsTx) CancelEmailChange(ctx context.Context, user id.User, now ti
 	return c, nil
 }
 
+// EmailChangeSince implements [accounts.Reader].
+func (r accountsReader) EmailChangeSince(ctx context.Context, user id.User, since, now time.Time) (accounts.EmailChange, error) {
+	st, err := r.view(ctx)
+	if err != nil {
+		return accounts.EmailChange{}, err
+	}
+	var first *change
+	for _, c := range st.changes {
+		if c.User == user && c.undoable(now) && !c.ConfirmedAt.IsZero() && !c.ConfirmedAt.Before(since) &&
+			(first == nil || c.ConfirmedAt.Before(first.ConfirmedAt)) {
+			first = &c
+		}
+	}
+	if first == nil {
+		return accounts.EmailChange{}, accounts.ErrNoEmailChange
+	}
+	return first.EmailChange, nil
+}
+
 // UndoEmailChange implements [accounts.Tx].
 func (tx accountsTx) UndoEmailChange(ctx context.Context, hash accounts.Hash, now time.Time) (accounts.EmailChange, error) {
 	st, err := tx.scope.view(ctx)

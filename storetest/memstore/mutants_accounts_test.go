@@ -187,4 +187,11 @@ var accountsMutants = []mutant{
 	broken("confirmed changes are purged while the address is reserved",
 		"PurgeLinks/KeepsConfirmedChangesWhileReserved",
 		"emailchange.go", "c.UndoUntil.Before(t) && !reserved", "c.UndoUntil.Before(t) && (reserved || !reserved)"),
+
+	broken("any change counts as one since",
+		"EmailChangeSince/TheFirstThatCanBeUndone",
+		"emailchange.go", "!c.ConfirmedAt.Before(since)", "true"),
+	broken("the last change since comes first",
+		"EmailChangeSince/TheFirstThatCanBeUndone",
+		"emailchange.go", "c.ConfirmedAt.Before(first.ConfirmedAt)", "first.ConfirmedAt.Before(c.ConfirmedAt)"),
 }

@@ -318,4 +318,17 @@ var factorMutants = []mutant{
 	broken("alerts are purged at that moment",
 		"PurgeFactors/RemovesExpiredAlerts",
 		"purge.go", "a.ExpiresAt.Before(now)", "!a.ExpiresAt.After(now)"),
+
+	broken("a session that has ended can be held",
+		"HoldSession/EndedOrAnothersIsErrSessionNotFound",
+		"session.go", "if row, ok := st.sessions[key]; !ok || user != row.User {\n\t\treturn security.ErrSessionNotFound\n\t}\n\treturn nil", "return nil"),
+	broken("codes from before are dropped as well",
+		"DropBackupCodes/ThoseMadeSinceAlone",
+		"backupcode.go", "c.user == user && !made.Before(since)", "c.user == user"),
+	broken("codes of others are dropped as well",
+		"DropBackupCodes/ThoseMadeSinceAlone",
+		"backupcode.go", "c.user == user && !made.Before(since)", "!made.Before(since)"),
+	broken("devices are kept without bound",
+		"NoteSeen/KeepsThe200SeenLast",
+		"seen.go", "all[min(len(all), maxSeen):]", "all[len(all):]"),
 }

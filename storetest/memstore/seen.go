@@ -3,6 +3,7 @@ package memstore
 import (
 	"context"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/aegisrunner/account-settings/id"
@@ -49,8 +50,21 @@ func (tx securityTx) NoteSeen(ctx context.Context, user id.User, device security
 		return security.ErrPersonNotFound
 	}
 	st.seen[place{user, device, country}] = now
+	var all []place
+	for p := range st.seen {
+		if p.user == user {
+			all = append(all, p)
+		}
+	}
+	slices.SortFunc(all, func(a, b place) int { return st.seen[b].Compare(st.seen[a]) })
+	for _, p := range all[min(len(all), maxSeen):] {
+		delete(st.seen, p)
+	}
 	return nil
 }
+
+// maxSeen is how many pairs of a device and a country are kept of a person.
+const maxSeen = 200
 
 // ForgetSeen implements [security.FactorTx].
 func (tx securityTx) ForgetSeen(ctx context.Context, user id.User) error {

@@ -111,6 +111,18 @@ func (tx securityTx) TouchSession(ctx context.Context, key id.Session, ip netip.
 	return true, nil
 }
 
+// HoldSession implements [security.Tx]. The transaction holds it already.
+func (tx securityTx) HoldSession(ctx context.Context, user id.User, key id.Session) error {
+	st, err := tx.scope.view(ctx)
+	if err != nil {
+		return err
+	}
+	if row, ok := st.sessions[key]; !ok || user != row.User {
+		return security.ErrSessionNotFound
+	}
+	return nil
+}
+
 // RevokeSession implements [security.Tx].
 func (tx securityTx) RevokeSession(ctx context.Context, user id.User, key id.Session) (security.Session, error) {
 	st, err := tx.scope.view(ctx)

@@ -29,7 +29,7 @@ type state struct {
 	failures    map[security.Hash]failure
 
 	totp        map[id.User]security.TOTP
-	backupCodes map[backupCode]struct{} // unspent
+	backupCodes map[backupCode]time.Time // unspent, and when they were made
 	passkeys    map[id.Factor]security.Passkey
 	ceremonies  map[security.Hash]security.Ceremony
 	pending     map[security.Hash]security.PendingSignIn

@@ -47,6 +47,7 @@ CREATE TABLE settings_email_changes (
     id                 uuid        PRIMARY KEY,
     user_id            uuid        NOT NULL REFERENCES settings_users (id) ON DELETE CASCADE,
     session_id         uuid        NOT NULL,
+    signed_in_at       timestamptz,
     credential_version bigint      NOT NULL,
     old_email          text        NOT NULL CHECK (char_length(old_email) BETWEEN 1 AND 320),
     old_key            text        NOT NULL CHECK (char_length(old_key) BETWEEN 1 AND 320),

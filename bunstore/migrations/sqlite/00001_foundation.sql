@@ -46,6 +46,7 @@ CREATE TABLE settings_email_changes (
     id                 TEXT    PRIMARY KEY CHECK (length(id) = 36),
     user_id            TEXT    NOT NULL REFERENCES settings_users (id) ON DELETE CASCADE,
     session_id         TEXT    NOT NULL CHECK (length(session_id) = 36),
+    signed_in_at       TEXT,
     credential_version INTEGER NOT NULL,
     old_email          TEXT    NOT NULL CHECK (length(old_email) BETWEEN 1 AND 320),
     old_key            TEXT    NOT NULL CHECK (length(old_key) BETWEEN 1 AND 320),
