@@ -319,6 +319,9 @@ var factorMutants = []mutant{
 		"PurgeFactors/RemovesExpiredAlerts",
 		"purge.go", "a.ExpiresAt.Before(now)", "!a.ExpiresAt.After(now)"),
 
+	broken("a session that has ended can be held",
+		"HoldSession/EndedOrAnothersIsErrSessionNotFound HoldSession/NobodyEndsItMeanwhile",
+		"session.go", "!ok || user != row.User", "ok && user != row.User"),
 	broken("a session of somebody else can be held",
 		"HoldSession/EndedOrAnothersIsErrSessionNotFound",
 		"session.go", "!ok || user != row.User", "!ok && user != row.User"),
