@@ -29,7 +29,7 @@ var transactionMutants = []mutant{
 		"Update/SeesItsOwnWrites Update/FinishedScopeRefuses",
 		"scope.go", "if sc := s.scope(ctx); sc != nil {\n\t\treturn sc.view(ctx)", "if sc := s.scope(ctx); sc != nil {\n\t\treturn s.state.Load(), nil"),
 	broken("others read what is not committed",
-		"Accounts/Update/HidesWhatIsNotCommitted Security/Update/HidesWhatIsNotCommitted",
+		"Accounts/Update/HidesWhatIsNotCommitted Security/Update/HidesWhatIsNotCommitted Orgs/Update/HidesWhatIsNotCommitted",
 		"scope.go", "tx.state = s.state.Load().clone()", `before := s.state.Load()
 	tx.state = before.clone()
 	s.state.Store(tx.state)
@@ -61,7 +61,7 @@ var transactionMutants = []mutant{
 		"scope.go", "joined = true", "joined = false"),
 	broken("a failed inner transaction is kept",
 		`Update/InnerFailureIsUndoneAlone Update/InnerPanicIsUndoneAlone AppendAudit/UndoneWithItsInnerUpdate
-		Crossing/AccountsJoinsInSecurity Crossing/SecurityJoinsInAccounts`,
+		Crossing/AccountsJoinsInSecurity Crossing/SecurityJoinsInAccounts Crossing/AccountsJoinsInOrgs Crossing/SecurityJoinsInOrgs`,
 		"scope.go", "if !joined {", "if !joined && hooks < 0 {"),
 	broken("cancelling is ignored",
 		"Update/CancelledContextStartsNothing ClaimMail/CancelledContextIsAnError",
@@ -80,7 +80,7 @@ var transactionMutants = []mutant{
 		"AfterCommit/RunsInOrderOnceCommitted",
 		"scope.go", "\ts.state.Store(tx.state)", "\tfor _, hook := range tx.hooks {\n\t\thook(ctx)\n\t}\n\ttx.hooks = nil\n\ts.state.Store(tx.state)"),
 	broken("hooks of an inner transaction run at its end",
-		"AfterCommit/OfInnerWaitsForTheOutermost Crossing/InTxJoinsInAccounts Crossing/InTxJoinsInSecurity",
+		"AfterCommit/OfInnerWaitsForTheOutermost Crossing/InTxJoinsInAccounts Crossing/InTxJoinsInSecurity Crossing/InTxJoinsInOrgs",
 		"scope.go", "joined = true", "joined = true\n\tfor _, hook := range tx.hooks[hooks:] {\n\t\thook(ctx)\n\t}\n\ttx.hooks = tx.hooks[:hooks]"),
 	broken("hooks run although undone",
 		"AfterCommit/NeverWhenUndone",
