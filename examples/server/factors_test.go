@@ -106,7 +106,25 @@ func useTwoFactor(t *testing.T, b *browser.Browser) {
 	v.At("/settings/profile")
 	v.p.mailTo(t, demoEmail, "security.backup_code_used")
 
-	// A change that needs a fresh proof goes on with what was typed.
+	// A change that needs a fresh proof asks for it in place, and goes on.
+	a.stale()
+	v.Open("/settings/security?ask=codes")
+	v.Click(`form[action$="/backup-codes"] .btn.primary`)
+	v.Until(`document.querySelector("dialog[open]") && document.activeElement.id === "proof-code"`)
+	require.Empty(t, v.Violations(), "with the dialog open")
+	v.Type("#proof-code", "000000")
+	v.Click(".proof .btn.primary")
+	v.Until(`document.querySelector(".proof #proof-code-error")`)
+	v.Click(`.proof button[value="backup_code"]`)
+	v.Until(`document.querySelector('.proof input[value="backup_code"]')`)
+	v.Click(`.proof button[value="totp"]`)
+	v.Until(`document.querySelector('.proof input[value="totp"]')`)
+	v.Type("#proof-code", a.code())
+	v.Follow(".proof .btn.primary")
+	v.Sees("Your new backup codes")
+
+	// So does a page that was opened before.
+	v.Open("/settings/profile")
 	a.stale()
 	v.Type("#email-email", "ada@new.example")
 	v.Follow("#email footer button")
@@ -162,10 +180,10 @@ func usePasskeys(t *testing.T, b *browser.Browser) {
 	key := v.Authenticator()
 	v.later("11m")
 	v.Open("/settings/security")
-	v.Follow(`form[action$="/passkeys/begin"] button`)
-	v.Sees("You want to add a passkey.")
+	v.Click(`form[action$="/passkeys/begin"] button`)
+	v.Until(`document.querySelector("dialog[open]") && document.activeElement.id === "proof-password"`)
 	v.Type("#proof-password", demoPassword)
-	v.Follow(submit)
+	v.Follow(".proof .btn.primary")
 	v.Sees("New passkey") // where it was going, with the form open
 	v.Type("#passkey-new-name", "Work laptop")
 	v.Follow(`form[action$="/passkeys/add"] .btn.primary`)

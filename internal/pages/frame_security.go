@@ -41,6 +41,10 @@ func (f *frame) Others(c SessionsCard) bool {
 	return c.Later || c.NextCursor != "" || len(c.Items) > 1
 }
 
+// Stale reports whether a sensitive action asks for a proof first, which the
+// script then does in place.
+func (f *frame) Stale() bool { return f.Person != nil && f.Person.Stale }
+
 // Device returns what an event came from, as SessionName does, or "".
 func (f *frame) Device(e Event) string {
 	if e.Browser+e.OS == "" {

@@ -312,7 +312,7 @@ func (s *Site) render(v *visit, status int, u *accounts.User, view View) error {
 	if u != nil {
 		p.Person = &Person{
 			Name: u.Name, Email: u.Email, AvatarURL: s.avatar(*u, "128"), Locale: u.Locale, Zone: zones.Location(u.Timezone),
-			Limited: limited(v),
+			Limited: limited(v), Stale: v.actor().SignedIn() && v.actor().RequireStepUp(s.c.Now(), s.c.StepUpAge) != nil,
 		}
 	}
 	return s.r.Render(v.w, v.r, status, p)

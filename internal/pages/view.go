@@ -22,6 +22,7 @@ type Person struct {
 	Locale    string         // BCP 47
 	Zone      *time.Location // nil is UTC
 	Limited   bool           // good for enrolling a second factor alone: no tabs
+	Stale     bool           // sensitive actions ask for a proof first
 }
 
 // View is one of the views of this package: [SignIn], [Profile] …

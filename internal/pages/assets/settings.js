@@ -290,6 +290,58 @@
     });
   }
 
+  // A proof that is needed is asked for in place, and the page stays as it is.
+  // Whatever does not go by itself is left to the page for it.
+  function prove(form) {
+    let button;
+    const go = () => {
+      form.dataset.proven = "1";
+      form.requestSubmit(button);
+    };
+    const dialog = document.createElement("dialog");
+    dialog.className = "proof";
+    const show = (page) => {
+      const panel = new DOMParser().parseFromString(page, "text/html").querySelector("[data-proof]");
+      if (!panel || panel.querySelector("[data-passkey]")) throw new Error("for the page");
+      const title = document.createElement("h2");
+      title.id = "proof-title";
+      title.append(...panel.querySelector("h1").childNodes);
+      panel.querySelector("h1").replaceWith(title);
+      const cancel = document.createElement("button");
+      cancel.className = "btn wide";
+      cancel.type = "button";
+      cancel.textContent = form.dataset.cancel;
+      cancel.addEventListener("click", () => dialog.close());
+      panel.append(cancel);
+      dialog.setAttribute("aria-labelledby", title.id);
+      dialog.replaceChildren(document.adoptNode(panel));
+      all(".reveal", panel).forEach(reveal);
+      for (const f of all("form", panel)) f.addEventListener("submit", (event) => { event.preventDefault(); send(f, event.submitter); });
+      if (dialog.open) (panel.querySelector(".problem") ?? panel.querySelector("[autofocus]"))?.focus();
+    };
+    const attempt = async (work) => {
+      try { await work(); } catch { dialog.close(); go(); }
+    };
+    const send = (f, by) => attempt(async () => {
+      const response = await fetch(f.action, { method: "POST", body: new URLSearchParams(new FormData(f, by)) });
+      if (response.redirected) throw new Error("done"); // proven, or signed out meanwhile
+      show(await response.text());
+    });
+    form.addEventListener("submit", (event) => {
+      if (form.dataset.proven) return;
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      button = event.submitter ?? undefined;
+      attempt(async () => {
+        const response = await fetch(form.dataset.prove);
+        if (response.redirected) throw new Error("for the page");
+        show(await response.text());
+        document.body.append(dialog);
+        dialog.showModal();
+      });
+    });
+  }
+
   function menu(details) {
     const summary = details.querySelector("summary");
     document.addEventListener("keydown", (e) => {
@@ -301,6 +353,7 @@
   }
 
   document.addEventListener("DOMContentLoaded", () => {
+    all("form[data-prove]").forEach(prove);
     all("form:not([data-passkey], [data-new-passkey])").forEach(once);
     all("[data-copy]").forEach(copy);
     for (const b of all("[data-print]")) b.addEventListener("click", () => print());
