@@ -39,6 +39,7 @@ func (s *Settings) Jobs() []Job {
 			return err
 		})},
 		{"security.purge", time.Hour, s.inTime(s.Security.Purge)},
+		{"orgs.purge", time.Hour, s.inTime(s.Orgs.Purge)},
 		{"accounts.purge_links", time.Hour, s.inTime(s.Accounts.PurgeLinks)},
 		{"accounts.collect_blobs", 5 * time.Minute, s.inTime(s.Accounts.CollectBlobs)},
 	}

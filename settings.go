@@ -24,6 +24,7 @@ import (
 	"github.com/aegisrunner/account-settings/internal/letters"
 	"github.com/aegisrunner/account-settings/internal/pages"
 	"github.com/aegisrunner/account-settings/mail"
+	"github.com/aegisrunner/account-settings/orgs"
 	"github.com/aegisrunner/account-settings/security"
 	"github.com/aegisrunner/account-settings/security/httpsession"
 )
@@ -74,6 +75,19 @@ type Config struct {
 	// Geolocator tells where an address is; see package security/maxmind. nil:
 	// places are left out.
 	Geolocator security.Geolocator
+
+	// Entitlements tells what the plans of organizations include; see
+	// orgs.FixedPlan. nil: everything, for everybody.
+	Entitlements orgs.Entitlements
+
+	// Projects is the host's directory of projects. nil: there are none.
+	Projects orgs.ProjectDirectory
+
+	// Domains asks DNS for the proof of a domain. nil: the resolver of this machine.
+	Domains orgs.DomainVerifier
+
+	// Roles asks for another role than orgs.DefaultPolicy does, by permission.
+	Roles map[audit.Permission]orgs.Role
 
 	// RequireSecondFactor asks everybody for two factors: whoever has none
 	// enrolled reaches the page to enrol one, and little else.
@@ -131,6 +145,7 @@ type Paths struct {
 type Settings struct {
 	Accounts *accounts.Service
 	Security *security.Service
+	Orgs     *orgs.Service
 
 	c        Config
 	url      *url.URL
@@ -250,7 +265,15 @@ func (s *Settings) wireDomains() (err error) {
 		Product: c.Product, RelyingParty: relyingParty(s.url),
 		Geolocator: c.Geolocator, BreachChecker: c.BreachChecker, RequireSecondFactor: c.RequireSecondFactor,
 	})
-	s.flows = &flows.Services{Store: c.Store, Accounts: s.Accounts, Security: s.Security}
+	if err != nil {
+		return err
+	}
+	s.Orgs, err = orgs.New(orgs.Config{
+		Store: c.Store.Orgs(), Sealer: c.Keys.ring, MAC: c.Keys.ring.MAC, Limiter: c.Limiter,
+		Entitlements: c.Entitlements, Projects: c.Projects, Domains: c.Domains, Roles: c.Roles,
+		Now: c.Now, Log: c.Log, Wake: s.wakeCourier, StepUpAge: c.StepUpAge,
+	})
+	s.flows = &flows.Services{Store: c.Store, Accounts: s.Accounts, Security: s.Security, Orgs: s.Orgs}
 	return err
 }
 

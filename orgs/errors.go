@@ -81,6 +81,9 @@ func (e *PlanError) Error() string { return ErrPlanRequired.Error() + ": " + str
 // Unwrap returns [ErrPlanRequired].
 func (e *PlanError) Unwrap() error { return ErrPlanRequired }
 
+// Needs returns the feature and the plan.
+func (e *PlanError) Needs() (feature, plan string) { return string(e.Feature), e.Plan }
+
 // MovedError is returned to a member who asks by a former slug.
 type MovedError struct{ Slug string }
 

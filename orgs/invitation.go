@@ -395,20 +395,24 @@ func (s *Service) link(ctx context.Context, actor audit.Actor, raw string) (Hash
 // ErrWrongRecipient for anybody else; ErrSeatLimit; ErrLinkGone, also when the
 // inviter may not invite any more.
 func (s *Service) Accept(ctx context.Context, actor audit.Actor, raw string) (OrgView, error) {
-	hash, err := s.link(ctx, actor, raw)
-	if err != nil {
-		return OrgView{}, err
-	}
-	return s.answer(ctx, actor, hash, Accepted)
+	return s.answerLink(ctx, actor, raw, Accepted)
 }
 
 // Decline says no by a link.
 func (s *Service) Decline(ctx context.Context, actor audit.Actor, raw string) error {
-	hash, err := s.link(ctx, actor, raw)
-	if err == nil {
-		_, err = s.answer(ctx, actor, hash, Declined)
-	}
+	_, err := s.answerLink(ctx, actor, raw, Declined)
 	return err
+}
+
+func (s *Service) answerLink(ctx context.Context, actor audit.Actor, raw string, state State) (OrgView, error) {
+	if err := s.allow(actor, PermInvitationMine, s.now()); err != nil {
+		return OrgView{}, err
+	}
+	hash, err := s.link(ctx, actor, raw)
+	if err != nil {
+		return OrgView{}, err
+	}
+	return s.answer(ctx, actor, hash, state)
 }
 
 // Mine returns the invitations that wait for the address of the person who acts.

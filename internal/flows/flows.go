@@ -9,6 +9,7 @@ import (
 	"github.com/aegisrunner/account-settings/audit"
 	"github.com/aegisrunner/account-settings/fault"
 	"github.com/aegisrunner/account-settings/id"
+	"github.com/aegisrunner/account-settings/orgs"
 	"github.com/aegisrunner/account-settings/security"
 )
 
@@ -17,6 +18,7 @@ type Services struct {
 	Store    Store
 	Accounts *accounts.Service
 	Security *security.Service
+	Orgs     *orgs.Service
 }
 
 // CompleteSignUp is what finishing to sign up needs.

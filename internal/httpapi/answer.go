@@ -21,6 +21,8 @@ type problemBody struct {
 	Code      string         `json:"code" doc:"Stable; for programs"`
 	Errors    []problemField `json:"errors,omitempty" doc:"The fields that were rejected"`
 	Methods   []string       `json:"methods,omitempty" doc:"With reauthentication_required: what would do"`
+	Feature   string         `json:"feature,omitempty" doc:"With plan_required"`
+	Plan      string         `json:"plan,omitempty" doc:"With plan_required: the smallest plan that includes it"`
 	RequestID string         `json:"request_id,omitempty" doc:"With 5xx: name it to support"`
 }
 
@@ -34,7 +36,7 @@ type problemField struct {
 func (a *API) fail(w http.ResponseWriter, r *http.Request, err error, attrs ...slog.Attr) {
 	p := problem.Of(err)
 	body := problemBody{
-		Type: "about:blank", Title: http.StatusText(p.Status), Status: p.Status, Detail: p.Detail, Code: p.Code,
+		Type: "about:blank", Title: http.StatusText(p.Status), Status: p.Status, Detail: p.Detail, Code: p.Code, Feature: p.Feature, Plan: p.Plan,
 	}
 	for _, f := range p.Fields {
 		body.Errors = append(body.Errors, problemField{f.Name, f.Code, f.Message})

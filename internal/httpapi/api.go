@@ -46,7 +46,7 @@ func New(c Config) (*API, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	a := &API{c: c, mux: http.NewServeMux(), policy: policies()}
+	a := &API{c: c, mux: http.NewServeMux(), policy: policies(c.Flows.Orgs.Policy())}
 	config := huma.DefaultConfig(c.Product+" account settings", c.Version)
 	// Schema links take the Host header, and the docs page loads from elsewhere.
 	config.CreateHooks, config.DocsPath, config.OpenAPIPath, config.SchemasPath = nil, "", "", ""

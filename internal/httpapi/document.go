@@ -25,7 +25,7 @@ func operation(api huma.API, rt route, rule audit.Rule) *huma.Operation {
 	op := &huma.Operation{
 		Method: rt.method, Path: rt.path, Tags: []string{rt.tag}, Summary: rt.summary, Description: rt.about,
 		OperationID: operationID(rt), DefaultStatus: rt.status, Responses: map[string]*huma.Response{},
-		Extensions: map[string]any{"x-permission": string(rt.permission), "x-step-up": rule.StepUp},
+		Extensions: map[string]any{"x-permission": string(rt.permission), "x-step-up": rule.StepUp, "x-role": rule.Role},
 	}
 	for _, m := range pathParam.FindAllStringSubmatch(rt.path, -1) {
 		op.Parameters = append(op.Parameters, &huma.Param{
@@ -78,6 +78,9 @@ func problemCodes(rt route, rule audit.Rule) []string {
 	}
 	if rt.method != http.MethodGet {
 		codes = append(codes, "cross_origin")
+	}
+	if rule.Role != "" {
+		codes = append(codes, "forbidden", "second_factor_enrollment_required")
 	}
 	if strings.Contains(rt.path, "{") {
 		codes = append(codes, "not_found")
@@ -153,9 +156,9 @@ type docsGroup struct {
 
 // docsPage is made from the same table as the routes and the document.
 func docsPage(o *huma.OpenAPI, c Config) ([]byte, error) {
-	all := policies()
+	all := policies(c.Flows.Orgs.Policy())
 	var groups []docsGroup
-	for _, tag := range []string{tagSigning, tagPerson, tagGeneral} {
+	for _, tag := range []string{tagSigning, tagPerson, tagOrgs, tagGeneral} {
 		g := docsGroup{Name: tag}
 		for _, rt := range table {
 			if rt.tag == tag {
@@ -180,10 +183,13 @@ func docsOf(o *huma.OpenAPI, rt route, rule audit.Rule) docsRoute {
 		Body: fieldsOf(o, rt.in), Answer: fieldsOf(o, rt.out),
 	}
 	switch {
-	case rule.StepUp:
-		d.Access = "signed in, with a fresh proof"
+	case rule.Role != "":
+		d.Access = "at least " + rule.Role + " of the organization"
 	case rule.SignedIn:
 		d.Access = "signed in"
+	}
+	if rule.StepUp {
+		d.Access += ", with a fresh proof"
 	}
 	for _, q := range rt.query {
 		d.Query = append(d.Query, docsField{Name: q.name, Type: "string", About: q.about, Optional: true})

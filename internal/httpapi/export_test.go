@@ -1,6 +1,9 @@
 package httpapi
 
-import "github.com/aegisrunner/account-settings/audit"
+import (
+	"github.com/aegisrunner/account-settings/audit"
+	"github.com/aegisrunner/account-settings/orgs"
+)
 
 // Line is a route of the table, for tests.
 type Line struct {
@@ -11,7 +14,7 @@ type Line struct {
 
 // Table returns the routes.
 func Table() []Line {
-	all := policies()
+	all := policies(orgs.DefaultPolicy())
 	var out []Line
 	for _, rt := range table {
 		out = append(out, Line{rt.method, rt.path, rt.permission, all[rt.permission]})

@@ -97,8 +97,8 @@ func result[Out any](out *Out, err error) (any, error) {
 }
 
 // policies are the tables of all domains in one.
-func policies() audit.Policy {
-	all := audit.Policy{}
+func policies(orgs audit.Policy) audit.Policy {
+	all := maps.Clone(orgs)
 	maps.Copy(all, accounts.Policy())
 	maps.Copy(all, security.Policy())
 	all[permPublic] = audit.Rule{}
@@ -125,6 +125,9 @@ func (a *API) register(api huma.API, rt route) error {
 func (a *API) serve(w http.ResponseWriter, r *http.Request, rt route, rule audit.Rule) {
 	c := &call{w: w, r: r}
 	out, err := a.run(c, rt, rule)
+	if err != nil && a.moved(c, err) {
+		return
+	}
 	if err != nil {
 		a.fail(w, r, err)
 		return

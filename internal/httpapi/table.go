@@ -10,6 +10,7 @@ import (
 const (
 	tagSigning = "Signing up and in"
 	tagPerson  = "The person"
+	tagOrgs    = "Organizations"
 	tagGeneral = "General"
 )
 
@@ -20,7 +21,10 @@ var paging = []param{
 
 // table is every route of the API. Add a line here, and the document, the access
 // matrix test and the docs page know it.
-var table = []route{
+var table = append(personTable, orgTable...)
+
+// personTable is the part about people.
+var personTable = []route{
 	{
 		method: http.MethodGet, path: "/meta", permission: permPublic, tag: tagGeneral, status: 200,
 		summary: "Time zones, languages, password rules, links", handler: gives((*API).meta),

@@ -25,7 +25,9 @@ type Problem struct {
 	Methods    []audit.Factor // of a demand for a fresh proof
 	MaxAge     time.Duration
 	RetryAfter time.Duration
-	Internal   bool // to be logged; the answer shows nothing of it
+	Feature    string // of a plan that does not include it
+	Plan       string // the smallest one that does
+	Internal   bool   // to be logged; the answer shows nothing of it
 }
 
 var kinds = []struct {
@@ -56,6 +58,13 @@ var details = map[string]string{
 	"invalid_credentials": "The address or the password is wrong.",
 	"email_taken":         "This address belongs to another account by now.",
 	"cross_origin":        "The request came from another site, or does not say from where.",
+	"seat_limit":          "The plan has no seat left.",
+	"plan_required":       "The plan does not include this.",
+	"owner_required":      "An organization needs its Owner. Hand ownership over first.",
+	"slug_taken":          "This slug is taken.",
+	"wrong_recipient":     "This invitation is for another address.",
+	"domain_unproven":     "The record is not in DNS yet.",
+	"domain_taken":        "Another organization has proven this domain.",
 	"overloaded":          "Too much to do at this moment. Try again shortly.",
 }
 
@@ -76,6 +85,10 @@ func Of(err error) Problem {
 		var step *audit.StepUpError
 		if errors.As(err, &step) {
 			p.Methods, p.MaxAge = step.Methods, step.MaxAge
+		}
+		var needs interface{ Needs() (feature, plan string) }
+		if errors.As(err, &needs) {
+			p.Feature, p.Plan = needs.Needs()
 		}
 		if (p.Status == http.StatusServiceUnavailable || p.Status == http.StatusTooManyRequests) && p.RetryAfter == 0 {
 			p.RetryAfter = 5 * time.Second
