@@ -156,6 +156,7 @@ func TestProofByEachFactor(t *testing.T) {
 	r := a.c.Form("/settings/profile/email", change)
 	shows(t, r, 200, "new@example.com", `name="method" value="totp"`, `value="backup_code"`, `value="passkey"`)
 	require.NotContains(t, string(r.Body), "proof-password", "a password alone opens nothing")
+	require.NotContains(t, string(a.c.Form("/reauthenticate", code("000000")).Body), `name="send"`, "nothing was mailed")
 	waiting := continuation(t, r)
 	shows(t, a.c.Form("/reauthenticate", url.Values{"continue": {waiting}, "method": {"totp"}, "code": {"000000"}}), 422, "proof-code-error", "new@example.com")
 	r = a.c.Form("/reauthenticate", url.Values{"continue": {waiting}, "switch": {"backup_code"}})

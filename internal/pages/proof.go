@@ -177,7 +177,8 @@ func (s *Site) refusedProof(v *visit, err error, p proof) error {
 	if p.form.Code == "invalid_credentials" { // the address was not asked for
 		p.form = Form{Errors: fault.Fields{{Name: "password", Code: "wrong_password", Message: "is wrong"}}}
 	}
-	p.sent = len(p.form.Errors) > 0 // the code that was mailed is still good
+	// A code that was mailed is still good.
+	p.sent = p.method == string(audit.EmailCode) && len(p.form.Errors) > 0
 	return s.askProof(v, status, p)
 }
 
