@@ -86,7 +86,7 @@ func TestQueriesUseIndexesOnPostgres(t *testing.T) {
 	conf.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
 	pool := stdlib.OpenDB(*conf)
 	t.Cleanup(func() { require.NoError(t, pool.Close()) })
-	for _, statement := range []string{"BEGIN; SET CONSTRAINTS ALL DEFERRED;" + crowd + "COMMIT", "ANALYZE"} {
+	for _, statement := range []string{"BEGIN; SET CONSTRAINTS ALL DEFERRED;" + crowd + orgCrowd + "COMMIT", "ANALYZE"} {
 		_, err = pool.ExecContext(t.Context(), statement)
 		require.NoError(t, err)
 	}
@@ -97,6 +97,7 @@ func TestQueriesUseIndexesOnPostgres(t *testing.T) {
 
 	queries := hotQueries(t, db)
 	maps.Copy(queries, factorQueries(t, db))
+	maps.Copy(queries, orgQueries(db, placeOnPostgres(t, db)))
 	for name, q := range queries {
 		t.Run(name, func(t *testing.T) {
 			seen.statements = map[string]string{}
