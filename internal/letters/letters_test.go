@@ -19,6 +19,7 @@ import (
 	"github.com/aegisrunner/account-settings/internal/catalog"
 	"github.com/aegisrunner/account-settings/internal/token"
 	"github.com/aegisrunner/account-settings/mail"
+	"github.com/aegisrunner/account-settings/orgs"
 	"github.com/aegisrunner/account-settings/security"
 )
 
@@ -61,6 +62,13 @@ var samples = map[string]sample{
 	"passkey removed": {security.PasskeyLetter{Name: "My laptop", At: at, Removed: true, Device: seen}, "/settings/security"},
 	"passkey cloned":  {security.PasskeyClonedLetter{Name: "My laptop", At: at, Device: seen}, "/settings/security"},
 	"email code":      {security.EmailCodeLetter{Code: "12345678", ExpiresAt: until, Device: seen}, ""},
+	"invitation":      {orgs.InvitationLetter{Token: secret, Org: "Analytical Engines", Inviter: "Grace Hopper", Role: orgs.Member, ExpiresAt: until}, "/invitations/accept?token=" + secret},
+	"role changed":    {orgs.RoleChangedLetter{Org: "Analytical Engines", Role: orgs.Admin, By: "Grace Hopper", At: at}, ""},
+	"member removed":  {orgs.MemberRemovedLetter{Org: "Analytical Engines", By: "Grace Hopper", At: at}, ""},
+	"handed over":     {orgs.OwnershipLetter{Org: "Analytical Engines", Other: "Grace Hopper", At: at}, "/forgot-password"},
+	"became owner":    {orgs.OwnershipLetter{Org: "Analytical Engines", Other: "Grace Hopper", Became: true, At: at}, ""},
+	"org deleted":     {orgs.OrgDeletedLetter{Org: "Analytical Engines", Slug: "engines", At: at, PurgeAt: until}, "/settings/profile"},
+	"2fa demanded":    {orgs.SecondFactorLetter{Org: "Analytical Engines", Until: until}, "/settings/security"},
 	"password bylink": {security.PasswordChangedLetter{At: at, ByLink: true, Device: seen}, "/forgot-password"},
 }
 
@@ -277,8 +285,8 @@ func TestDecoysAndUnknownLetters(t *testing.T) {
 	r := renderer(t)
 	_, err := r.RenderMail(t.Context(), "mail.decoy", ada, json.RawMessage(`{}`))
 	require.ErrorIs(t, err, mail.ErrDiscard)
-	_, err = r.RenderMail(t.Context(), "orgs.nonsense", ada, json.RawMessage(`{}`))
-	require.ErrorContains(t, err, `unknown kind "orgs.nonsense"`)
+	_, err = r.RenderMail(t.Context(), "billing.nonsense", ada, json.RawMessage(`{}`))
+	require.ErrorContains(t, err, `unknown kind "billing.nonsense"`)
 	_, err = r.RenderMail(t.Context(), "security.reset", ada, json.RawMessage(`{"token":`+secret+`}`))
 	require.Error(t, err)
 	require.NotContains(t, err.Error(), secret[:8])

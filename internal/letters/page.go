@@ -39,16 +39,18 @@ func (r *Renderer) newPage(kind string, to mail.Recipient) *page {
 // say returns a message of this kind of letter. The product's name goes into
 // every one.
 func (p *page) say(name string, args ...any) string {
-	return p.T("mail."+p.kind+"."+name, append(args, "Product", p.cfg.Brand.Product)...)
+	args = append(args[:len(args):len(args)], "Product", p.cfg.Brand.Product)
+	return p.T("mail."+p.kind+"."+name, args...)
 }
 
 // open begins a letter: subject, title, preheader, greeting, and the words that
-// all letters share. variant is the ending of the subject's and the title's key.
-func (p *page) open(variant string) mail.Content {
-	p.subject = cut(p.say("subject"+variant), maxSubject)
+// all letters share. variant is the ending of the subject's and the title's key,
+// args are what these may name.
+func (p *page) open(variant string, args ...any) mail.Content {
+	p.subject = cut(p.say("subject"+variant, args...), maxSubject)
 	c := mail.Content{
-		Title:     p.say("title" + variant),
-		Preheader: p.say("preheader"),
+		Title:     p.say("title"+variant, args...),
+		Preheader: p.say("preheader", args...),
 		Greeting:  p.T("mail.hello"),
 		Support:   p.T("mail.support"),
 		LinkHint:  p.T("mail.link_hint"),

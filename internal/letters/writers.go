@@ -7,6 +7,7 @@ import (
 
 	"github.com/aegisrunner/account-settings/accounts"
 	"github.com/aegisrunner/account-settings/mail"
+	"github.com/aegisrunner/account-settings/orgs"
 	"github.com/aegisrunner/account-settings/security"
 )
 
@@ -32,6 +33,12 @@ var writers = map[string]writer{
 	security.PasskeyLetter{}.Kind():              as(passkey),
 	security.PasskeyClonedLetter{}.Kind():        as(passkeyCloned),
 	security.EmailCodeLetter{}.Kind():            as(emailCode),
+	orgs.InvitationLetter{}.Kind():               as(invitation),
+	orgs.RoleChangedLetter{}.Kind():              as(roleChanged),
+	orgs.MemberRemovedLetter{}.Kind():            as(memberRemoved),
+	orgs.OwnershipLetter{}.Kind():                as(ownership),
+	orgs.OrgDeletedLetter{}.Kind():               as(orgDeleted),
+	orgs.SecondFactorLetter{}.Kind():             as(secondFactorRequired),
 }
 
 // as reads the JSON of a letter for the function that writes it.

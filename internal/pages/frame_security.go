@@ -58,6 +58,9 @@ func (f *frame) Device(e Event) string {
 func (f *frame) Sentence(e Event) string {
 	key, args := eventKey(e.Action, e.Refused), []any{}
 	for name, value := range e.Values {
+		if name == "role" {
+			value = f.Role(value)
+		}
 		args = append(args, name, value)
 	}
 	if !e.Refused {
@@ -74,6 +77,14 @@ func (f *frame) Sentence(e Event) string {
 		reason = "event.reason.other"
 	}
 	return f.T(key, append(args, "reason", f.T(reason))...)
+}
+
+// Role says a role, and one that is not known as it is.
+func (f *frame) Role(role string) string {
+	if key := "role." + role; f.Has(key) {
+		return f.T(key)
+	}
+	return role
 }
 
 // eventKey returns the catalogue's key of an action.

@@ -50,15 +50,20 @@ func eventRow(e audit.Entry) Event {
 	if e.IP.IsValid() {
 		row.IP = e.IP.String()
 	}
-	if e.Target.Kind == "passkey" || e.Target.Kind == "session" {
+	switch e.Target.Kind {
+	case "passkey", "session", "org", "invitation", "domain":
 		row.Values["name"] = e.Target.Name
+	case "user":
+		if !e.Org.IsZero() { // of the account it is the person who reads
+			row.Values["name"] = e.Target.Name
+		}
 	}
 	for _, c := range e.Changes {
 		switch c.Field {
 		case "email":
 			row.Values["name"] = c.After
-		case "left":
-			row.Values["left"] = c.After
+		case "left", "role":
+			row.Values[c.Field] = c.After
 		}
 	}
 	return row

@@ -47,7 +47,7 @@ func actions(t *testing.T, dir string) []string {
 
 func TestEveryActionHasASentence(t *testing.T) {
 	sentences := map[string]bool{"event.refused": true}
-	for _, dir := range []string{"../../accounts", "../../security"} {
+	for _, dir := range []string{"../../accounts", "../../security", "../../orgs"} {
 		all := actions(t, dir)
 		require.Greater(t, len(all), 8, "the search finds actions")
 		for _, l := range catalog.Locales() {
@@ -81,5 +81,12 @@ func TestSentences(t *testing.T) {
 	require.Equal(t, "Sign-in refused: wrong password or passkey", say(ada.WasRefused("security.signed_in", me, "invalid_credentials", now)))
 	require.Equal(t, "Sign-in refused: there may be a copy of the passkey", say(ada.WasRefused("security.signed_in", key, "passkey_cloned", now)))
 	require.Equal(t, "Second step refused: wrong code", say(ada.WasRefused("security.second_factor", me, "invalid_code", now)))
+	org := audit.Target{Kind: "org", Name: "Acme"}
+	of := id.NewOrg()
+	require.Equal(t, "Organization “Acme” created", say(ada.Did("orgs.created", org, now).InLogOf(of)))
+	require.Equal(t, "Role of Bob changed to Admin", say(ada.Did("orgs.member.role_changed", audit.UserTarget(id.NewUser(), "Bob"), now,
+		audit.Change{Field: "role", Before: "member", After: "admin"}).InLogOf(of)))
+	require.Equal(t, "bob@example.com invited as Viewer", say(ada.Did("orgs.invitation.created", audit.Target{Kind: "invitation", Name: "bob@example.com"}, now,
+		audit.Change{Field: "role", After: "viewer"}).InLogOf(of)))
 	require.Equal(t, "Something was refused: not allowed", say(ada.WasRefused("account.updated", me, "forbidden", now)), "what is refused one day has words already")
 }
