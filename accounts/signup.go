@@ -156,6 +156,26 @@ func (s *Service) checked(n NewUser) (NewUser, error) {
 // is gone, ErrEmailTaken if the address has got an account meanwhile. It is
 // called inside the transaction that also stores the credential.
 func (s *Service) CreateFromSignUp(ctx context.Context, actor audit.Actor, n NewUser) (User, error) {
+	secret, ok := token.Parse(n.Token)
+	if !ok {
+		return User{}, ErrLinkGone
+	}
+	return s.create(ctx, actor, n, func(ctx context.Context, tx Tx, now time.Time) (email, key string, err error) {
+		spent, err := tx.SpendSignUp(ctx, secret.Hash(), now)
+		return spent.Email, spent.EmailKey, err
+	})
+}
+
+// CreateProven makes an account for an address that a link of another kind has
+// proven, which the caller spends in the same transaction: an invitation. Errors
+// as of CreateFromSignUp.
+func (s *Service) CreateProven(ctx context.Context, actor audit.Actor, n NewUser, email, key string) (User, error) {
+	return s.create(ctx, actor, n, func(context.Context, Tx, time.Time) (string, string, error) { return email, key, nil })
+}
+
+// create makes an account for the address that prove tells, inside the
+// transaction.
+func (s *Service) create(ctx context.Context, actor audit.Actor, n NewUser, prove func(ctx context.Context, tx Tx, now time.Time) (email, key string, err error)) (User, error) {
 	now := s.now()
 	if err := s.allow(actor, PermSignUp, now); err != nil {
 		return User{}, err
@@ -164,20 +184,14 @@ func (s *Service) CreateFromSignUp(ctx context.Context, actor audit.Actor, n New
 	if err != nil {
 		return User{}, err
 	}
-	secret, ok := token.Parse(n.Token)
-	if !ok {
-		return User{}, ErrLinkGone
-	}
 	u := User{
 		ID: id.NewUser(), Name: n.Name, Timezone: n.Timezone, Locale: n.Locale,
 		AvatarKey: newAvatarKey(), CreatedAt: now, UpdatedAt: now,
 	}
 	err = s.c.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
-		spent, err := tx.SpendSignUp(ctx, secret.Hash(), now)
-		if err != nil {
+		if u.Email, u.EmailKey, err = prove(ctx, tx, now); err != nil {
 			return err
 		}
-		u.Email, u.EmailKey = spent.Email, spent.EmailKey
 		if err := tx.InsertUser(ctx, u); err != nil {
 			return err
 		}

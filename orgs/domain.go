@@ -310,15 +310,10 @@ func (s *Service) Join(ctx context.Context, actor audit.Actor, ref string) (OrgV
 			return ErrOrgNotFound
 		}
 		v = OrgView{Org: o, Membership: Membership{Org: o.ID, User: p.ID, Role: domains[d].Role, JoinedAt: now}}
-		return s.join(ctx, tx, actor, v, p, "domain", now)
+		return s.join(ctx, tx, actor, v, p, nil, "domain", now)
 	})
 	if err != nil {
 		return OrgView{}, err
-	}
-	if v.DefaultProject != "" {
-		if err := s.c.Projects.Joined(ctx, v.ID, actor.User, []string{v.DefaultProject}); err != nil {
-			s.c.Log.WarnContext(ctx, "orgs: host not told of a new member", "err", err)
-		}
 	}
 	return v, nil
 }

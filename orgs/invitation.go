@@ -54,12 +54,16 @@ func (s *Service) Invite(ctx context.Context, actor audit.Actor, ref string, in 
 	if err != nil {
 		return nil, err
 	}
+	asked, err := s.addressees(ctx, in.Emails)
+	if err != nil {
+		return nil, err
+	}
 	var out []Invited
 	err = s.change(ctx, actor, v.ID.String(), PermInvite, now, func(ctx context.Context, tx Tx, v OrgView) error {
 		if !v.Membership.Role.AtLeast(role) {
 			return ErrForbidden
 		}
-		out, err = s.inviteAll(ctx, tx, actor, v, in, role, now)
+		out, err = s.inviteAll(ctx, tx, actor, v, asked, in.Projects, role, now)
 		return err
 	})
 	if err != nil {
@@ -96,28 +100,55 @@ func (s *Service) checkInvite(ctx context.Context, v OrgView, in *Invite) (Role,
 	return role, f.Err()
 }
 
-func (s *Service) inviteAll(ctx context.Context, tx Tx, actor audit.Actor, v OrgView, in Invite, role Role, now time.Time) ([]Invited, error) {
-	if err := s.mayInvite(ctx, tx, v, len(in.Emails), now); err != nil {
+// addressee is an address as it was typed, and what stands in its way already.
+type addressee struct {
+	typed string
+	addr  address.Address
+	code  string
+}
+
+// addressees reads addresses, and asks for each whether it may be written to: the
+// limiter is not asked while the organization is locked.
+func (s *Service) addressees(ctx context.Context, emails []string) ([]addressee, error) {
+	out := make([]addressee, 0, len(emails))
+	seen := map[string]bool{}
+	for _, typed := range emails {
+		a := addressee{typed: strings.TrimSpace(typed)}
+		var err error
+		a.addr, err = address.Parse(typed)
+		switch {
+		case err != nil:
+			a.code = CodeInvalidAddress
+		case seen[a.addr.Key]:
+			a.code = CodeTwice
+		default:
+			seen[a.addr.Key] = true
+			err := s.mailable(ctx, a.addr.Key)
+			if err != nil && !errors.Is(err, fault.Throttled) {
+				return nil, err
+			}
+			a.code = fault.Code(err)
+		}
+		out = append(out, a)
+	}
+	return out, nil
+}
+
+func (s *Service) inviteAll(ctx context.Context, tx Tx, actor audit.Actor, v OrgView, asked []addressee, projects []string, role Role, now time.Time) ([]Invited, error) {
+	if err := s.mayInvite(ctx, tx, v, len(asked), now); err != nil {
 		return nil, err
 	}
 	limit, err := s.c.Entitlements.Seats(ctx, v.ID)
 	if err != nil {
 		return nil, err
 	}
-	out := make([]Invited, 0, len(in.Emails))
-	seen := map[string]bool{}
-	full := 0
-	for _, typed := range in.Emails {
-		one := Invited{Email: strings.TrimSpace(typed)}
-		addr, err := address.Parse(typed)
-		switch {
-		case err != nil:
-			one.Code = CodeInvalidAddress
-		case seen[addr.Key]:
-			one.Code = CodeTwice
-		default:
-			seen[addr.Key] = true
-			one.Invitation, err = s.inviteOne(ctx, tx, actor, v, addr, in.Projects, role, limit, now)
+	out := make([]Invited, 0, len(asked))
+	tried, full := 0, 0
+	for _, a := range asked {
+		one := Invited{Email: a.typed, Code: a.code}
+		if a.code == "" {
+			tried++
+			one.Invitation, err = s.inviteOne(ctx, tx, actor, v, a.addr, projects, role, limit, now)
 			if one.Code = fault.Code(err); err != nil && one.Code == "" {
 				return nil, err // an outage
 			}
@@ -127,7 +158,7 @@ func (s *Service) inviteAll(ctx context.Context, tx Tx, actor audit.Actor, v Org
 		}
 		out = append(out, one)
 	}
-	if full > 0 && full == len(seen) {
+	if full > 0 && full == tried {
 		return nil, ErrSeatLimit
 	}
 	return out, nil
@@ -166,9 +197,6 @@ func (s *Service) inviteOne(ctx context.Context, tx Tx, actor audit.Actor, v Org
 		Hash: secret.Hash(), State: Pending, InvitedBy: actor.User, CreatedAt: now, ExpiresAt: now.Add(s.c.InvitationLifetime),
 	}
 	if err := s.seatFor(ctx, tx, v.ID, addr.Key, limit, now); err != nil {
-		return id.Invitation{}, err
-	}
-	if err := s.mailable(ctx, addr.Key); err != nil {
 		return id.Invitation{}, err
 	}
 	if i.ID, err = tx.PutInvitation(ctx, i); err != nil {
@@ -257,7 +285,18 @@ func (s *Service) Invitations(ctx context.Context, actor audit.Actor, ref, after
 // former one is void, and the seven days begin anew.
 func (s *Service) Resend(ctx context.Context, actor audit.Actor, ref string, invitation id.Invitation) error {
 	now := s.now()
-	return s.change(ctx, actor, ref, PermInvite, now, func(ctx context.Context, tx Tx, v OrgView) error {
+	v, err := s.admit(ctx, s.c.Store, actor, ref, PermInvite, now)
+	if err != nil {
+		return err
+	}
+	i, err := s.c.Store.Invitation(ctx, v.ID, invitation)
+	if err != nil {
+		return err
+	}
+	if err := s.mailable(ctx, i.EmailKey); err != nil {
+		return err
+	}
+	return s.change(ctx, actor, v.ID.String(), PermInvite, now, func(ctx context.Context, tx Tx, v OrgView) error {
 		i, err := tx.Invitation(ctx, v.ID, invitation)
 		if err != nil {
 			return err
@@ -269,9 +308,6 @@ func (s *Service) Resend(ctx context.Context, actor audit.Actor, ref string, inv
 			return ErrForbidden
 		}
 		if err := s.mayInvite(ctx, tx, v, 1, now); err != nil {
-			return err
-		}
-		if err := s.mailable(ctx, i.EmailKey); err != nil {
 			return err
 		}
 		secret := token.New()
@@ -404,6 +440,16 @@ func (s *Service) Decline(ctx context.Context, actor audit.Actor, raw string) er
 	return err
 }
 
+// AcceptInspected is Accept for a link that was inspected before, inside the
+// transaction that made the person: it asks no limiter.
+func (s *Service) AcceptInspected(ctx context.Context, actor audit.Actor, raw string) (OrgView, error) {
+	secret, ok := token.Parse(raw)
+	if !ok {
+		return OrgView{}, ErrLinkGone
+	}
+	return s.answer(ctx, actor, secret.Hash(), Accepted)
+}
+
 func (s *Service) answerLink(ctx context.Context, actor audit.Actor, raw string, state State) (OrgView, error) {
 	if err := s.allow(actor, PermInvitationMine, s.now()); err != nil {
 		return OrgView{}, err
@@ -471,7 +517,6 @@ func (s *Service) answer(ctx context.Context, actor audit.Actor, hash Hash, stat
 		return OrgView{}, err
 	}
 	var v OrgView
-	var projects []string
 	err := s.c.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
 		i, err := tx.InvitationByHash(ctx, hash, now)
 		if err != nil {
@@ -498,24 +543,28 @@ func (s *Service) answer(ctx context.Context, actor audit.Actor, hash Hash, stat
 			return err
 		}
 		v = OrgView{Org: o, Membership: Membership{Org: o.ID, User: p.ID, Role: i.Role, InvitedBy: i.InvitedBy, JoinedAt: now}}
-		if projects = i.Projects; len(projects) == 0 && o.DefaultProject != "" {
-			projects = []string{o.DefaultProject}
-		}
-		return s.join(ctx, tx, actor, v, p, "invitation", now)
+		return s.join(ctx, tx, actor, v, p, i.Projects, "invitation", now)
 	})
 	if err != nil || state == Declined {
 		return OrgView{}, err
-	}
-	// The host is told after the commit: it may be asked again, and cannot undo it.
-	if err := s.c.Projects.Joined(ctx, v.ID, actor.User, projects); err != nil {
-		s.c.Log.WarnContext(ctx, "orgs: host not told of a new member", "err", err)
 	}
 	return v, nil
 }
 
 // join adds a member to an organization that is locked. The seat of an
 // invitation that was just accepted is not counted any more.
-func (s *Service) join(ctx context.Context, tx Tx, actor audit.Actor, v OrgView, p Person, by string, now time.Time) error {
+func (s *Service) join(ctx context.Context, tx Tx, actor audit.Actor, v OrgView, p Person, projects []string, by string, now time.Time) error {
+	if len(projects) == 0 && v.DefaultProject != "" {
+		projects = []string{v.DefaultProject}
+	}
+	if len(projects) > 0 {
+		// The host is told after the commit, which it cannot undo.
+		tx.AfterCommit(func(ctx context.Context) {
+			if err := s.c.Projects.Joined(ctx, v.ID, p.ID, projects); err != nil {
+				s.c.Log.WarnContext(ctx, "orgs: host not told of a new member", "err", err)
+			}
+		})
+	}
 	if err := tx.InsertMember(ctx, v.Membership); err != nil {
 		return err
 	}

@@ -237,14 +237,15 @@ type Project struct {
 }
 
 // ProjectDirectory lists the projects of organizations, which belong to the
-// host. It is called outside of transactions. Implementations are safe for
-// concurrent use.
+// host. It is called outside of transactions, and Joined after the commit of the
+// one in which somebody joined. Implementations are safe for concurrent use.
 type ProjectDirectory interface {
 	// Projects returns all projects of an organization, by name.
 	Projects(ctx context.Context, org id.Org) ([]Project, error)
 
-	// Joined is called after somebody has joined an organization: with the projects
-	// that the invitation named, or the default one. It may be called again.
+	// Joined is called once somebody has joined an organization, with the projects
+	// that the invitation named, or the default one: not at all if there is none,
+	// and not again if it fails, which is logged.
 	Joined(ctx context.Context, org id.Org, user id.User, projects []string) error
 }
 

@@ -28,10 +28,13 @@ type CompleteSignUp struct {
 }
 
 // CompleteSignUp spends the link, makes the account with its credential and
-// begins a session. Input that is refused does not use the link up, and an
-// unknown link is refused before anything is hashed.
+// begins a session. The link is the one that was mailed for signing up, or that of
+// an invitation, which proves the address as well and is accepted thereby. Input
+// that is refused does not use the link up, and an unknown link is refused before
+// anything is hashed.
 func (f *Services) CompleteSignUp(ctx context.Context, actor audit.Actor, in CompleteSignUp) (security.SignedIn, error) {
-	if _, err := f.Accounts.SignUpByToken(ctx, actor, in.Token); err != nil {
+	invitation, err := f.SignUpLink(ctx, actor, in.Token)
+	if err != nil {
 		return security.SignedIn{}, err
 	}
 	var fields fault.Fields
@@ -49,6 +52,9 @@ func (f *Services) CompleteSignUp(ctx context.Context, actor audit.Actor, in Com
 	}
 	var out security.SignedIn
 	err = f.Store.InTx(ctx, func(ctx context.Context) error {
+		if invitation.Invited {
+			return f.enterInvited(ctx, actor, in.NewUser, invitation, hash, &out)
+		}
 		u, err := f.Accounts.CreateFromSignUp(ctx, actor, in.NewUser)
 		if err != nil {
 			return err
@@ -60,6 +66,50 @@ func (f *Services) CompleteSignUp(ctx context.Context, actor audit.Actor, in Com
 		return security.SignedIn{}, err
 	}
 	return out, nil
+}
+
+// enterInvited makes the account of somebody who was invited, and accepts.
+func (f *Services) enterInvited(ctx context.Context, actor audit.Actor, n accounts.NewUser, link SignUpLink, hash security.PasswordHash, out *security.SignedIn) error {
+	u, err := f.Accounts.CreateProven(ctx, actor, n, link.Email, link.emailKey)
+	if err != nil {
+		return err
+	}
+	if *out, err = f.Security.Enroll(ctx, actor, u.ID, hash); err != nil {
+		return err
+	}
+	who := actor.As(u.ID, u.Name)
+	who.Session = out.Session.ID
+	_, err = f.Orgs.AcceptInspected(ctx, who, n.Token)
+	return err
+}
+
+// SignUpLink is what a link to finish signing up is about.
+type SignUpLink struct {
+	Email   string
+	Invited bool // it is an invitation, and accepted by signing up
+	OrgName string
+
+	emailKey string
+}
+
+// SignUpLink returns what a link to finish signing up is about, and uses nothing
+// up. An invitation is one only for an address without an account. ErrLinkGone.
+func (f *Services) SignUpLink(ctx context.Context, actor audit.Actor, token string) (SignUpLink, error) {
+	pending, err := f.Accounts.SignUpByToken(ctx, actor, token)
+	if err == nil {
+		return SignUpLink{Email: pending.Email}, nil
+	}
+	if !errors.Is(err, accounts.ErrLinkGone) {
+		return SignUpLink{}, err
+	}
+	i, err := f.Orgs.Inspect(ctx, actor, token)
+	if errors.Is(err, orgs.ErrLinkGone) || err == nil && i.HasAccount {
+		return SignUpLink{}, accounts.ErrLinkGone
+	}
+	if err != nil {
+		return SignUpLink{}, err
+	}
+	return SignUpLink{Email: i.Email, Invited: true, OrgName: i.OrgName, emailKey: i.EmailKey}, nil
 }
 
 // ConfirmEmail makes a new address the person's, and ends the sessions and links

@@ -160,7 +160,7 @@ func (s *Site) gone(v *visit, err error, what string) error {
 
 func (s *Site) completePage(v *visit) error {
 	raw := v.r.URL.Query().Get("token")
-	pending, err := s.c.Flows.Accounts.SignUpByToken(v.r.Context(), v.actor(), raw)
+	pending, err := s.c.Flows.SignUpLink(v.r.Context(), v.actor(), raw)
 	if err != nil {
 		return s.gone(v, err, "sign_up")
 	}
@@ -184,7 +184,7 @@ func (s *Site) complete(v *visit) error {
 			return err
 		}
 		view := CompleteSignUp{Form: form, Token: in.Token, Name: in.Name, Timezone: in.Timezone, Locale: in.Locale}
-		if pending, err := s.c.Flows.Accounts.SignUpByToken(v.r.Context(), v.actor(), in.Token); err == nil {
+		if pending, err := s.c.Flows.SignUpLink(v.r.Context(), v.actor(), in.Token); err == nil {
 			view.Email = pending.Email
 		}
 		return s.render(v, status, nil, view)
