@@ -227,7 +227,8 @@ type Tx interface {
 	LockOrg(ctx context.Context, org id.Org) (Org, error)
 
 	// InsertOrg stores an organization with its Owner as the first member, and
-	// takes the slug. ErrSlugTaken if it is somebody's, or reserved at CreatedAt.
+	// takes the slug. ErrSlugTaken if it is somebody's, or reserved at CreatedAt;
+	// ErrPersonNotFound if there is no such Owner.
 	InsertOrg(ctx context.Context, o Org) error
 
 	// UpdateOrg stores everything but slug, Owner and the times of deletion.
@@ -240,16 +241,19 @@ type Tx interface {
 
 	// SetOwner makes another active member the Owner, if from is the Owner still,
 	// else ErrStaleOwner; the former Owner goes on as Admin. ErrNotMember if to is
-	// no active member. The schema refuses what these conditions would miss.
+	// no active member; ErrOrgNotFound if the organization is deleted. The schema
+	// refuses what these conditions would miss.
 	SetOwner(ctx context.Context, org id.Org, from, to id.User, now time.Time) error
 
-	// DeleteOrg marks an organization as deleted; its slug stays taken. RestoreOrg
-	// undoes that for the same Owner, if still an active member, else ErrNotMember.
+	// DeleteOrg marks an organization as deleted, ErrOrgNotFound if it is already;
+	// its slug stays taken, and its links are void. Its Owner can leave. RestoreOrg
+	// undoes that for the same Owner, if still an active member, else ErrNotMember;
+	// ErrNotDeleted.
 	DeleteOrg(ctx context.Context, org id.Org, now, purge time.Time) error
 	RestoreOrg(ctx context.Context, org id.Org, now time.Time) error
 
 	// InsertMember adds somebody who is no member, else ErrAlreadyMember. Not as
-	// Owner.
+	// Owner. ErrPersonNotFound.
 	InsertMember(ctx context.Context, m Membership) error
 
 	// SetRole changes the role of a member who is not the Owner, to one that is not
