@@ -116,18 +116,20 @@ type lockable struct{ table, column, key string }
 // lockables returns the rows there are that more than one request writes to.
 func lockables(t *testing.T, db *bunstore.DB) []lockable {
 	t.Helper()
-	var all []lockable
-	for table, column := range map[string]string{"settings_resets": "address_key", "settings_failures": "key"} {
-		rows, err := pool(t, db).QueryContext(t.Context(), `SELECT encode(`+column+`, 'hex') FROM `+table)
-		require.NoError(t, err)
-		for rows.Next() {
-			l := lockable{table, column, ""}
-			require.NoError(t, rows.Scan(&l.key))
-			all = append(all, l)
-		}
-		require.NoError(t, rows.Err())
-		require.NoError(t, rows.Close())
+	return append(rowsOf(t, db, "settings_resets", "address_key"), rowsOf(t, db, "settings_failures", "key")...)
+}
+
+func rowsOf(t *testing.T, db *bunstore.DB, table, column string) (all []lockable) {
+	t.Helper()
+	rows, err := pool(t, db).QueryContext(t.Context(), `SELECT encode(`+column+`, 'hex') FROM `+table)
+	require.NoError(t, err)
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		l := lockable{table, column, ""}
+		require.NoError(t, rows.Scan(&l.key))
+		all = append(all, l)
 	}
+	require.NoError(t, rows.Err())
 	return all
 }
 

@@ -23,7 +23,7 @@ type passkeyRow struct {
 	LastUsedAt   stamp     `bun:"last_used_at"`
 }
 
-const passkeyColumns = "id, user_id, name, credential_id, data, sign_count, backed_up, created_at, last_used_at"
+const columnsOfPasskeys = "id, user_id, name, credential_id, data, sign_count, backed_up, created_at, last_used_at"
 
 func newPasskeyRow(p security.Passkey) *passkeyRow {
 	return &passkeyRow{
@@ -103,7 +103,7 @@ func (t securityTx) DeletePasskey(ctx context.Context, user id.User, passkey id.
 		return security.Passkey{}, err
 	}
 	var row passkeyRow
-	err := t.tx.NewRaw(`DELETE FROM settings_passkeys WHERE id = ? AND user_id = ? RETURNING `+passkeyColumns, passkey, user).
+	err := t.tx.NewRaw(`DELETE FROM settings_passkeys WHERE id = ? AND user_id = ? RETURNING `+columnsOfPasskeys, passkey, user).
 		Scan(ctx, &row)
 	if err != nil {
 		return security.Passkey{}, missing(err, security.ErrFactorNotFound)
