@@ -26,6 +26,7 @@ func TestInABrowser(t *testing.T) {
 	b := browser.Start(t)
 	server := preview(t)
 	t.Run("Script", func(t *testing.T) { scriptWorks(t, b, server) })
+	t.Run("Orgs", func(t *testing.T) { orgScriptWorks(t, b, server) })
 	t.Run("SmallScreen", func(t *testing.T) { smallScreen(t, b, server) })
 	t.Run("Samples", func(t *testing.T) { samplesAreSound(t, b, server) })
 }

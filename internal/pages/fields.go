@@ -29,6 +29,7 @@ type field struct {
 	Required, Focus    bool
 	Options            []option
 	Detect, Offer      bool   // of a time zone: take the browser's, or offer it
+	Suggest            bool   // of a slug: from the name beside it
 	LinkHref, LinkText string // beside the label
 	Meter              *meter
 }
@@ -57,7 +58,10 @@ func (f field) DescribedBy() string {
 // Field returns an input of the form whose ids begin with scope. label and, if
 // not empty, hint are keys of the catalogue; the setters below refine it.
 func (f *frame) Field(scope string, form Form, name, label, hint string) field {
-	out := field{F: f, ID: scope + "-" + name, Name: name, Label: f.T(label), Type: "text"}
+	out := field{F: f, ID: scope + "-" + name, Name: name, Type: "text"}
+	if label != "" {
+		out.Label = f.T(label)
+	}
 	if hint != "" {
 		out.Hint = f.T(hint)
 	}

@@ -30,6 +30,7 @@ type action struct {
 // for the proof: it may hold a password that was typed.
 type continuation struct {
 	Path    string // of the action; "": none waits
+	Slug    string // of the organization that it is about
 	Next    string // the page to go on to, if no action waits
 	Form    url.Values
 	At      time.Time
@@ -45,7 +46,7 @@ func (s *Site) act(path string) handler {
 		if !errors.Is(err, fault.StepUp) {
 			return err
 		}
-		c := continuation{Path: path, Form: v.form, At: s.c.Now()}
+		c := continuation{Path: path, Slug: v.slug, Form: v.form, At: s.c.Now()}
 		var step *audit.StepUpError
 		if errors.As(err, &step) {
 			c.Methods = step.Methods
@@ -81,7 +82,7 @@ func (s *Site) askProof(v *visit, status int, p proof) error {
 	if err != nil {
 		return err
 	}
-	view := Reauthenticate{Form: p.form, Continue: p.sealed, Back: cmp.Or(pageOf(p.c.Path), p.c.Next), Sent: p.sent}
+	view := Reauthenticate{Form: p.form, Continue: p.sealed, Back: cmp.Or(pageOf(inOrg(p.c.Path, p.c.Slug)), p.c.Next), Sent: p.sent}
 	methods := s.methods(v.actor(), p.c)
 	view.Method = methods[0]
 	if slices.Contains(methods, p.method) {
@@ -145,7 +146,7 @@ func (s *Site) prove(v *visit) error {
 		s.enter(v, p.c.Next)
 		return nil
 	}
-	v.form = p.c.Form
+	v.form, v.slug = p.c.Form, p.c.Slug
 	err = waiting.run(v)
 	if errors.Is(err, fault.StepUp) { // that was not the factor it needs
 		return s.ask(v, p.c)

@@ -207,10 +207,12 @@ func TestCatalogue(t *testing.T) {
 			source.Write(b)
 		}
 	}
-	raw, err := os.ReadFile("../catalog/locales/en/pages.json")
-	require.NoError(t, err)
-	var texts map[string]any
-	require.NoError(t, json.Unmarshal(raw, &texts))
+	texts := map[string]any{}
+	for _, file := range []string{"pages.json", "orgs.json"} {
+		raw, err := os.ReadFile("../catalog/locales/en/" + file)
+		require.NoError(t, err)
+		require.NoError(t, json.Unmarshal(raw, &texts))
+	}
 	// Of these the last part is computed.
 	computed := regexp.MustCompile(`^(sign-in\.notice|check-mail\.(sign_up|reset)|outcome|failure|reauthenticate\.waiting|event|method\.[a-z_]+)\.|^passkey\.(sign_in|second_factor|reauthenticate)$|^field\.(totp|backup_code|email_code)$|\.(title|lede)$`)
 	for key := range texts {

@@ -128,11 +128,16 @@ func samples(s func(string) string) map[string]pages.Page {
 		"me/custom":             pages.Custom{Tab: "projects", Title: s("Projects"), Lede: s("What you build."), Content: "<p>From the host.</p>"},
 	}
 	maps.Copy(views, factorSamples(s, security))
+	maps.Copy(views, orgSamples(s, profile))
 	out := map[string]pages.Page{}
 	for name, v := range views {
 		p := pages.Page{Now: now, View: v}
 		if rest, signedIn := strings.CutPrefix(name, "me/"); signedIn {
 			name, p.Person = "me-"+rest, me
+		}
+		if strings.HasPrefix(name, "me-org") {
+			who := *me
+			who.Orgs, p.Person = orgLinks(s), &who
 		}
 		if _, limited := v.(pages.Enroll); limited {
 			who := *me

@@ -19,7 +19,8 @@ func (s *Site) profilePage(v *visit) error {
 	}
 	saved := v.r.URL.Query().Get("saved")
 	return s.profile(v, http.StatusOK, func(p *Profile) {
-		if saved == "picture" || saved == "about" || saved == "email" {
+		switch saved {
+		case "picture", "about", "email", "deleted-orgs", "left":
 			p.Saved = saved
 		}
 	})
@@ -39,6 +40,11 @@ func (s *Site) profile(v *visit, status int, change func(*Profile)) error {
 	if c := me.PendingEmail; c != nil {
 		view.Email.Pending = &PendingEmail{Email: c.NewEmail, ExpiresAt: c.ExpiresAt}
 	}
+	links, deleted, err := s.myOrgs(v)
+	if err != nil {
+		return err
+	}
+	view.Orgs = ProfileOrgsCard{Offer: len(links) == 0, Deleted: deleted}
 	change(&view)
 	return s.render(v, status, &me.User, view)
 }

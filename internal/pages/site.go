@@ -17,6 +17,7 @@ import (
 	"github.com/aegisrunner/account-settings/internal/redirect"
 	"github.com/aegisrunner/account-settings/internal/zones"
 	"github.com/aegisrunner/account-settings/mail"
+	"github.com/aegisrunner/account-settings/orgs"
 	"github.com/aegisrunner/account-settings/security/httpsession"
 )
 
@@ -91,11 +92,18 @@ func (s *Site) routes() {
 	s.page(turnOffPath, s.signedIn(s.turnOffPage))
 	s.post(securityPath+"/backup-codes/download", s.signedIn(s.downloadCodes))
 	s.post("/settings/profile/picture", s.signedIn(s.setPicture))
+	s.page("/orgs/new", s.signedIn(s.newOrgPage))
+	s.post("/orgs/new", s.signedIn(s.createOrg))
+	s.page(generalPath, s.signedIn(s.generalPage))
 	for path, a := range map[string]action{
 		"/settings/profile/about":                   {run: s.saveAbout},
 		"/settings/profile/email":                   {run: s.changeEmail, waiting: "email_change", detail: "email"},
 		"/settings/profile/email/cancel":            {run: s.cancelEmail, waiting: "email_cancel"},
 		"/settings/profile/picture/remove":          {run: s.removePicture},
+		"/settings/profile/orgs/restore":            {run: s.restoreOrg, waiting: "org_restore"},
+		generalPath + "/about":                      {run: s.saveOrg},
+		generalPath + "/leave":                      {run: s.leaveOrg},
+		generalPath + "/delete":                     {run: s.deleteOrg, waiting: "org_delete"},
 		"/settings/security/password":               {run: s.changePassword, waiting: "first_password"},
 		"/settings/security/two-factor/start":       {run: s.startTwoFactor, waiting: "two_factor_on"},
 		"/settings/security/two-factor/confirm":     {run: s.confirmTwoFactor, waiting: "two_factor_on"},
@@ -120,7 +128,9 @@ type visit struct {
 	w      http.ResponseWriter
 	r      *http.Request
 	caller httpsession.Caller
-	form   url.Values // of a POST
+	form   url.Values     // of a POST
+	slug   string         // of the organization that the address names, or ""
+	orgs   []orgs.OrgView // of the person, once they were asked for
 }
 
 func (v *visit) actor() audit.Actor { return v.caller.Actor }
@@ -152,7 +162,7 @@ func (s *Site) handle(method, path string, h handler) {
 	name := strings.TrimSuffix(path, "{$}")
 	s.known[name] = strings.TrimPrefix(s.known[name]+", "+method, ", ")
 	s.mux.HandleFunc(method+" "+s.c.Prefix+path, func(w http.ResponseWriter, r *http.Request) {
-		v := &visit{w: w, r: r, caller: httpsession.Caller{Actor: httpsession.From(r.Context())}}
+		v := &visit{w: w, r: r, caller: httpsession.Caller{Actor: httpsession.From(r.Context())}, slug: r.PathValue("slug")}
 		defer s.recover(v)
 		if err := s.begin(v, limitOf(path)); err != nil {
 			s.fail(v, err)
@@ -209,11 +219,11 @@ func (s *Site) unknown(w http.ResponseWriter, r *http.Request) {
 	v := &visit{w: w, r: r, caller: httpsession.Caller{Actor: httpsession.From(r.Context())}}
 	defer s.recover(v)
 	path, ours := strings.CutPrefix(r.URL.Path, s.c.Prefix)
-	if page := settingsPageOf(path); ours && page != "" && s.known[path] != "" && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+	if page := settingsPageOf(path); ours && page != "" && s.known[patternOf(path)] != "" && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
 		s.redirect(v, page, nil) // a form that was refused, and loaded again
 		return
 	}
-	if methods := s.known[path]; ours && methods != "" {
+	if methods := s.known[patternOf(path)]; ours && methods != "" {
 		w.Header().Set("Allow", strings.Replace(methods, "GET", "GET, HEAD", 1))
 		s.failure(v, Failure{Status: http.StatusMethodNotAllowed})
 		return
@@ -244,7 +254,16 @@ func (s *Site) fail(v *visit, err error) {
 		return
 	}
 	if errors.Is(err, audit.ErrEnrollmentRequired) {
-		s.redirect(v, EnrollPath, nil)
+		q := url.Values{}
+		if v.slug != "" { // one organization asks for it, and the rest stays open
+			q.Set("org", v.slug)
+		}
+		s.redirect(v, EnrollPath, q)
+		return
+	}
+	var moved *orgs.MovedError
+	if errors.As(err, &moved) {
+		s.moved(v, moved)
 		return
 	}
 	f := Failure{Status: p.Status, Code: p.Code, RetryAfter: p.RetryAfter}
@@ -289,7 +308,7 @@ func settingsPageOf(path string) string {
 			return page
 		}
 	}
-	return ""
+	return orgPageOf(path)
 }
 
 func (s *Site) redirect(v *visit, path string, q url.Values) {
@@ -314,6 +333,9 @@ func (s *Site) render(v *visit, status int, u *accounts.User, view View) error {
 			Name: u.Name, Email: u.Email, AvatarURL: s.avatar(*u, "128"), Locale: u.Locale, Zone: zones.Location(u.Timezone),
 			Limited: limited(v), Stale: v.actor().SignedIn() && v.actor().RequireStepUp(s.c.Now(), s.c.StepUpAge) != nil,
 		}
+		if err := s.addOrgs(v, p.Person, view); err != nil {
+			return err
+		}
 	}
 	return s.r.Render(v.w, v.r, status, p)
 }
@@ -327,7 +349,7 @@ func (s *Site) avatar(u accounts.User, size string) string {
 func refused(err error) (Form, int, error) {
 	p := problem.Of(err)
 	switch p.Status {
-	case http.StatusUnprocessableEntity, http.StatusTooManyRequests, http.StatusConflict,
+	case http.StatusUnprocessableEntity, http.StatusTooManyRequests, http.StatusConflict, http.StatusPaymentRequired,
 		http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType:
 		return FormOf(err), p.Status, nil
 	case http.StatusUnauthorized:

@@ -21,11 +21,23 @@ const EnrollPath = securityPath + "/enroll"
 
 // enrollPage is where somebody is led who must have a second factor first.
 func (s *Site) enrollPage(v *visit) error {
-	if !limited(v) {
+	if limited(v) {
+		return s.security(v, http.StatusOK, func(*Security) {})
+	}
+	// An organization may ask for it alone; whoever has one needs no page.
+	if v.actor().SecondFactor || !v.r.URL.Query().Has("org") {
 		s.redirect(v, securityPath, nil)
 		return nil
 	}
-	return s.security(v, http.StatusOK, func(*Security) {})
+	me, err := s.c.Flows.Accounts.Me(v.r.Context(), v.actor())
+	if err != nil {
+		return err
+	}
+	var have Security
+	if err := s.factors(v, &have); err != nil {
+		return err
+	}
+	return s.render(v, http.StatusOK, &me, Enroll{Passkeys: have.Passkeys})
 }
 
 // setUp is a secret that waits to be confirmed. The service shows it once, so it

@@ -23,6 +23,7 @@ type Person struct {
 	Zone      *time.Location // nil is UTC
 	Limited   bool           // good for enrolling a second factor alone: no tabs
 	Stale     bool           // sensitive actions ask for a proof first
+	Orgs      []OrgLink      // by name
 }
 
 // View is one of the views of this package: [SignIn], [Profile] …

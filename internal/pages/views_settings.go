@@ -7,10 +7,19 @@ import (
 
 // Profile is /settings/profile.
 type Profile struct {
-	Saved   string // the card that was saved: "picture", "about", "email" or ""
+	Saved   string // the card that was saved: "picture", "about", "email", "deleted-orgs", "left" or ""
 	Picture PictureCard
 	About   AboutCard
 	Email   EmailCard
+	Orgs    ProfileOrgsCard
+}
+
+// ProfileOrgsCard offers to found the first organization, and to restore deleted
+// ones.
+type ProfileOrgsCard struct {
+	Form
+	Offer   bool // there is none yet
+	Deleted []DeletedOrg
 }
 
 // PictureCard posts the file picture (multipart) to /settings/profile/picture,
@@ -49,6 +58,7 @@ func (v Profile) spec() spec {
 		{"picture", v.Picture.Form, []string{"picture"}},
 		{"about", v.About.Form, []string{"name", "timezone", "locale"}},
 		{"email", v.Email.Form, []string{"email"}},
+		{"deleted-orgs", v.Orgs.Form, nil},
 	}}
 }
 

@@ -342,6 +342,18 @@
     });
   }
 
+  // A name suggests its slug until somebody types one.
+  function suggest(input) {
+    const name = input.form.elements.namedItem("name");
+    let own = input.value !== "";
+    input.addEventListener("input", () => { own = input.value !== ""; });
+    name.addEventListener("input", () => {
+      if (own) return;
+      const text = name.value.toLowerCase().normalize("NFKD").replace(/[\u0300-\u036f]/g, "");
+      input.value = text.replace(/[^a-z0-9]+/g, "-").replace(/^-+/, "").slice(0, 41).replace(/-+$/, "");
+    });
+  }
+
   function menu(details) {
     const summary = details.querySelector("summary");
     document.addEventListener("keydown", (e) => {
@@ -364,6 +376,7 @@
     all(".meter").forEach(meter);
     all("form[data-picture]").forEach(picture);
     all("details[data-menu]").forEach(menu);
+    all("input[data-suggest]").forEach(suggest);
 
     const sent = document.querySelector("[data-sent-to]");
     const email = memory.get("settings.email");

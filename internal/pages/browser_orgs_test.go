@@ -1,0 +1,41 @@
+package pages_test
+
+import (
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/aegisrunner/account-settings/internal/browser"
+)
+
+func orgScriptWorks(t *testing.T, b *browser.Browser, server string) {
+	tab := b.Tab(t, server)
+	typing := `((id, v) => { const n = document.getElementById(id); n.value = v; n.dispatchEvent(new Event("input", {bubbles: true})) })`
+	slug := `document.getElementById("new-org-slug").value`
+	t.Run("NameSuggestsASlug", func(t *testing.T) {
+		tab.Open("/me-org-new?lang=en")
+		script[any](t, tab, typing+`("new-org-name", " Crème & Brûlée GmbH!")`)
+		require.Equal(t, "creme-brulee-gmbh", script[string](t, tab, slug))
+		script[any](t, tab, typing+`("new-org-slug", "dessert")`)
+		script[any](t, tab, typing+`("new-org-name", "Something else")`)
+		require.Equal(t, "dessert", script[string](t, tab, slug), "what was typed stays")
+		script[any](t, tab, typing+`("new-org-slug", "")`)
+		script[any](t, tab, typing+`("new-org-name", "Something")`)
+		require.Equal(t, "something", script[string](t, tab, slug))
+	})
+	t.Run("SwitcherOpensAndCloses", func(t *testing.T) {
+		tab.Open("/me-org?lang=en")
+		open := `document.querySelector(".side .switch").open`
+		script[any](t, tab, `document.querySelector(".side .switch > summary").click()`)
+		require.True(t, script[bool](t, tab, open))
+		require.Equal(t, float64(3), script[float64](t, tab, `document.querySelectorAll(".side .switch .orgs a").length`), "two organizations, and a new one")
+		require.False(t, script[bool](t, tab, `document.documentElement.scrollWidth > innerWidth || document.querySelector(".side > div").scrollWidth > document.querySelector(".side > div").clientWidth`))
+		if dir := os.Getenv(picturesVariable); dir != "" {
+			tab.Picture(dir + "/org-switcher.png")
+		}
+		tab.Glance("org-switcher")
+		script[any](t, tab, `document.dispatchEvent(new KeyboardEvent("keydown", {key: "Escape"}))`)
+		require.False(t, script[bool](t, tab, open))
+	})
+}
