@@ -1,13 +1,18 @@
 package settings_test
 
 import (
+	"fmt"
+	"html"
 	"net/url"
+	"regexp"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	settings "github.com/aegisrunner/account-settings"
+	"github.com/aegisrunner/account-settings/orgs"
 	"github.com/aegisrunner/account-settings/settingstest"
 )
 
@@ -133,4 +138,139 @@ func TestOrgPagesAskForTheSecondFactor(t *testing.T) {
 	require.Contains(t, opened(t, bob, r.Header.Get("Location")), "/settings/security/two-factor/start")
 	require.Equal(t, 200, bob.Get("/settings/profile").Status)
 	require.Equal(t, "/settings/security", bob.Get("/settings/security/enroll").Header.Get("Location"))
+}
+
+// Without a script: inviting, roles, the ownership, removing.
+func TestTeamPagesWithoutScript(t *testing.T) {
+	each(t, func(t *testing.T, app *settingstest.App) {
+		ada := app.SignUp("ada@example.com", "Ada")
+		api(t, ada, post, "/orgs", object{"name": "Engines", "slug": "engines"}, 201)
+		team := "/settings/orgs/engines/team"
+		require.Contains(t, opened(t, ada, team), "Nobody else yet.")
+		bob := joined(t, app, ada, "engines", "bob@example.com", "Bob", "member")
+		ids := map[string]string{}
+		for _, m := range api(t, ada, get, "/orgs/engines/members", nil, 200)["items"].([]any) {
+			ids[m.(object)["name"].(string)] = m.(object)["user_id"].(string)
+		}
+
+		r := ada.Form(team+"/invite", url.Values{"emails": {"  "}, "role": {"viewer"}})
+		require.Equal(t, 422, r.Status)
+		require.Contains(t, string(r.Body), "Enter at least one email address.")
+		r = ada.Form(team+"/invite", url.Values{"emails": {"Cy Twombly <cy@example.com>, bob@example.com\nnot-an-address; CY@example.com"}, "role": {"viewer"}})
+		require.Equal(t, 200, r.Status)
+		for _, want := range []string{"Is a member already.", "This is not an email address.", "Was in the list already.", ">not-an-address</textarea>"} {
+			require.Contains(t, string(r.Body), want)
+		}
+		require.Len(t, app.Mail.To("cy@example.com"), 1)
+		r = ada.Form(team+"/invite", url.Values{"emails": {"di@example.com"}, "role": {"member"}})
+		require.Equal(t, team+"?saved=invited#team", r.Header.Get("Location"))
+		require.Contains(t, opened(t, ada, team), "di@example.com")
+		require.NotContains(t, opened(t, ada, team+"?q=cy"), "di@example.com")
+		require.Contains(t, opened(t, ada, team+"?q=cy"), "cy@example.com")
+		require.Contains(t, opened(t, ada, team+"?q=nobody"), "begins with")
+		require.Contains(t, opened(t, ada, team+"?cursor=nonsense"), "bob@example.com", "a cursor of no use begins at the start")
+
+		pending := map[string]string{}
+		for _, i := range api(t, ada, get, "/orgs/engines/invitations", nil, 200)["items"].([]any) {
+			pending[i.(object)["email"].(string)] = i.(object)["id"].(string)
+		}
+		r = ada.Form(team+"/resend", url.Values{"invitation": {pending["cy@example.com"]}, "here": {"q=cy&evil=1"}})
+		require.Equal(t, team+"?q=cy&saved=resent#team", r.Header.Get("Location"), "back to where it was sent")
+		require.Len(t, app.Mail.To("cy@example.com"), 2)
+		require.Equal(t, team+"?saved=revoked#team", ada.Form(team+"/revoke", url.Values{"invitation": {pending["di@example.com"]}}).Header.Get("Location"))
+		require.NotContains(t, opened(t, ada, team), "di@example.com")
+		for _, gone := range []string{pending["di@example.com"], "nonsense"} {
+			require.Equal(t, 409, ada.Form(team+"/resend", url.Values{"invitation": {gone}}).Status)
+		}
+
+		require.Equal(t, team+"?saved=role#team", ada.Form(team+"/role", url.Values{"member": {ids["Bob"]}, "role": {"admin"}}).Header.Get("Location"))
+		require.NotContains(t, opened(t, bob, team), `value="owner"`, "an Admin cannot give that")
+		require.Equal(t, 422, ada.Form(team+"/role", url.Values{"member": {ids["Bob"]}, "role": {"king"}}).Status)
+		require.Equal(t, 409, bob.Form(team+"/role", url.Values{"member": {ids["Ada"]}, "role": {"viewer"}}).Status, "the Owner stays")
+		require.Equal(t, 409, bob.Form(team+"/remove", url.Values{"member": {ids["Ada"]}}).Status)
+		require.Equal(t, 409, ada.Form(team+"/role", url.Values{"member": {"nonsense"}, "role": {"viewer"}}).Status)
+
+		app.Clock.Advance(time.Hour)
+		require.Contains(t, opened(t, ada, team), `value="owner"`)
+		r = ada.Form(team+"/role", url.Values{"member": {ids["Bob"]}, "role": {"owner"}})
+		require.Equal(t, team+"/owner?member="+ids["Bob"], r.Header.Get("Location"))
+		require.Contains(t, opened(t, ada, r.Header.Get("Location")), "To confirm, type engines")
+		require.Equal(t, 403, bob.Get(r.Header.Get("Location")).Status)
+		r = ada.Form(team+"/owner", url.Values{"member": {ids["Bob"]}, "confirm": {"engine"}})
+		r = ada.Form("/reauthenticate", url.Values{"password": {settingstest.Password}, "continue": {continuation(t, r)}})
+		require.Equal(t, 422, r.Status, "what was typed was not the slug")
+		require.Contains(t, string(r.Body), `value="engine"`)
+		r = ada.Form(team+"/owner", url.Values{"member": {ids["Bob"]}, "confirm": {"engines"}})
+		require.Equal(t, team+"?saved=owner#team", r.Header.Get("Location"))
+		require.Contains(t, opened(t, ada, r.Header.Get("Location")), "You are an Admin now.")
+		require.Equal(t, 404, bob.Get(team+"/owner?member=nonsense").Status)
+
+		require.Contains(t, opened(t, bob, team+"?ask=remove&member="+ids["Ada"]), "They lose access at once.")
+		require.Equal(t, team+"?saved=removed#team", bob.Form(team+"/remove", url.Values{"member": {ids["Ada"]}}).Header.Get("Location"))
+		require.Equal(t, 404, ada.Get(team).Status)
+	})
+}
+
+// The team is for those who may change it; the plan's seats and the day's
+// invitations are told in words.
+func TestTeamPagesByRoleAndPlan(t *testing.T) {
+	plan, _ := orgs.FixedPlan("pro")
+	app := settingstest.Start(t, settings.Config{Entitlements: plan})
+	ada := app.SignUp("ada@example.com", "Ada")
+	api(t, ada, post, "/orgs", object{"name": "Engines", "slug": "engines"}, 201)
+	team := "/settings/orgs/engines/team"
+	member := joined(t, app, ada, "engines", "bob@example.com", "Bob", "member")
+	eve := app.SignUp("eve@example.com", "Eve")
+	require.Equal(t, 403, member.Get(team).Status)
+	require.Equal(t, 404, eve.Get(team).Status)
+	require.NotContains(t, opened(t, member, "/settings/orgs/engines/general"), team)
+	require.Contains(t, opened(t, ada, "/settings/orgs/engines/general"), team)
+	for _, form := range []string{"/invite", "/role", "/remove", "/resend", "/revoke", "/owner"} {
+		in := url.Values{"emails": {"x@example.com"}, "member": {me(t, ada)}, "role": {"viewer"}, "confirm": {"engines"}, "invitation": {"019ac001-0000-7000-8000-000000000001"}}
+		require.Equal(t, 403, member.Form(team+form, in).Status, form)
+		require.Equal(t, 404, eve.Form(team+form, in).Status, form)
+	}
+	r := ada.Form(team+"/invite", url.Values{"emails": {"a@example.com b@example.com c@example.com d@example.com"}, "role": {"member"}})
+	require.Equal(t, 200, r.Status)
+	require.Contains(t, string(r.Body), "No seat of your plan is left.")
+	require.Contains(t, string(r.Body), ">d@example.com</textarea>", "what is left can be sent again")
+	r = ada.Form(team+"/invite", url.Values{"emails": {"d@example.com"}, "role": {"admin"}})
+	require.Equal(t, 402, r.Status)
+	require.Contains(t, string(r.Body), "Every seat of your plan is taken.")
+	require.Contains(t, string(r.Body), ">d@example.com</textarea>")
+	require.Contains(t, string(r.Body), `<option value="admin" selected>`)
+}
+
+// Many invitations and members are paged, each once.
+func TestTeamPagesOfMany(t *testing.T) {
+	app := settingstest.Start(t, settings.Config{})
+	ada := app.SignUp("ada@example.com", "Ada")
+	api(t, ada, post, "/orgs", object{"name": "Engines", "slug": "engines"}, 201)
+	for _, name := range []string{"Bea", "Cleo", "Dora"} {
+		joined(t, app, ada, "engines", strings.ToLower(name)+"@example.com", name, "member")
+	}
+	var emails []string
+	for i := range 45 {
+		emails = append(emails, fmt.Sprintf("guest%02d@example.com", i))
+	}
+	require.Equal(t, 303, ada.Form("/settings/orgs/engines/team/invite", url.Values{"emails": {strings.Join(emails, "\n")}, "role": {"viewer"}}).Status)
+	seen, path := map[string]int{}, "/settings/orgs/engines/team"
+	next := regexp.MustCompile(`href="([^"]+)#team">Next page`)
+	pages := 0
+	for path != "" {
+		body := opened(t, ada, path)
+		for _, m := range regexp.MustCompile(`[a-z0-9]+@example\.com</(?:strong|small)>`).FindAllString(body[strings.Index(body, "<tbody"):], -1) {
+			seen[strings.SplitN(m, "<", 2)[0]]++
+		}
+		path = ""
+		if m := next.FindStringSubmatch(body); m != nil {
+			path = html.UnescapeString(m[1])
+		}
+		pages++
+		require.Less(t, pages, 9)
+	}
+	require.Len(t, seen, 49)
+	for who, times := range seen {
+		require.Equal(t, 1, times, who)
+	}
 }

@@ -34,7 +34,11 @@ func (f *frame) OrgTabs() []tab {
 	if o == nil {
 		return nil
 	}
-	return []tab{{f.OrgURL(o.Slug, "general"), f.Icon("building"), f.T("org-general.title"), f.spec.tab == "org-general"}}
+	tabs := []tab{{f.OrgURL(o.Slug, "general"), f.Icon("building"), f.T("org-general.title"), f.spec.tab == "org-general"}}
+	if o.Team {
+		tabs = append(tabs, tab{f.OrgURL(o.Slug, "team"), f.Icon("people"), f.T("org-team.title"), f.spec.tab == "org-team"})
+	}
+	return tabs
 }
 
 // orgLabel is an organization with the role of the person in it.

@@ -39,17 +39,53 @@ func orgSamples(s func(string) string, profile pages.Profile) map[string]pages.V
 	profile.Saved = "deleted-orgs"
 	left := profile
 	left.Saved, left.Orgs.Deleted = "left", nil
+	team := pages.OrgTeam{
+		Slug: s("engines"), Name: s("Analytical Engines"), Invite: pages.InviteCard{Role: "member", Roles: []string{"member", "admin", "viewer"}},
+		Team: pages.TeamCard{
+			Invitations: []pages.TeamInvitation{
+				{ID: s("1"), Email: s("charles@example.com"), Role: "admin", State: "pending", ExpiresAt: now.AddDate(0, 0, 6)},
+				{ID: s("2"), Email: s("somebody.with.a.very.long.address.indeed@engineering.analytical-engines.example"), Role: "member", State: "expired", ExpiresAt: now.AddDate(0, 0, -1)},
+				{ID: s("3"), Email: s("mary@example.com"), Role: "viewer", State: "declined", ExpiresAt: now},
+			},
+			Members: []pages.TeamMember{
+				{ID: s("4"), Name: s("Ada Lovelace"), Email: s("ada@example.com"), AvatarURL: s("/avatars/ada/128"), Role: "owner", Me: true, TwoFactor: true, JoinedAt: now.AddDate(0, -7, 0)},
+				{ID: s("5"), Name: s("Grace Hopper"), Email: s("grace@example.com"), AvatarURL: s("/avatars/ada/128"), Role: "admin", Roles: []string{"owner", "member", "admin", "viewer"}, Removable: true, JoinedAt: now.AddDate(0, -3, 0)},
+				{ID: s("6"), Name: s("Wolfeschlegelsteinhausenbergerdorff Maximiliane von und zu Guttenberg"), Email: s("maximiliane@example.com"), AvatarURL: s("/avatars/ada/128"), Role: "member", Roles: []string{"owner", "member", "admin", "viewer"}, Removable: true, TwoFactor: true, JoinedAt: now.AddDate(0, 0, -3)},
+			},
+			Next: pages.TeamList{Members: s("next")},
+		},
+	}
+	some, removing, nobody, full, alone := team, team, team, team, team
+	some.Invite.Results = []pages.InviteResult{{Email: s("charles@example.com")}, {Email: s("grace@example.com"), Code: "already_member"}, {Email: s("mary"), Code: "invalid_email"}, {Email: s("x@example.com"), Code: "new"}}
+	some.Invite.Emails = s("mary")
+	removing.Team.List = pages.TeamList{Query: s("gra"), Members: s("cur")}
+	removing.Team.Invitations, removing.Team.Members = nil, []pages.TeamMember{team.Team.Members[1]}
+	removing.Team.Members[0].Asking = true
+	nobody.Team = pages.TeamCard{List: pages.TeamList{Query: s("zz")}}
+	full.Invite.Form, full.Invite.Emails, full.Saved = pages.Form{Code: "seat_limit"}, s("charles@example.com"), "role"
+	alone.Team, alone.Saved = pages.TeamCard{Members: team.Team.Members[:1]}, "invited"
+	owner := pages.OrgOwner{Slug: s("engines"), OrgName: s("Analytical Engines"), Member: s("5"), Name: s("Grace Hopper"), Email: s("grace@example.com"), AvatarURL: s("/avatars/ada/128")}
+	wrongOwner := owner
+	wrongOwner.Typed, wrongOwner.Form = s("engine"), fields("confirm", "mismatch", "user_id", "second_factor_missing")
 	return map[string]pages.View{
-		"me/org":             general,
-		"me/org-created":     created,
-		"me/org-wrong":       wrong,
-		"me/org-viewer":      viewer,
-		"me/org-leaving":     leaving,
-		"me/org-new":         pages.NewOrg{},
-		"me/org-new-wrong":   pages.NewOrg{Name: s("Admin"), Slug: s("admin"), Form: fields("slug", "reserved_slug")},
-		"me/org-new-limited": pages.NewOrg{Name: s("Eleventh"), Form: pages.Form{Code: "rate_limited"}},
-		"me/profile-deleted": profile,
-		"me/profile-left":    left,
-		"me/delete-org":      pages.Reauthenticate{Method: "password", Continue: s("sealed"), Waiting: "org_delete", Detail: s("engines"), Back: "/settings/profile"},
+		"me/org-team":          team,
+		"me/org-team-some":     some,
+		"me/org-team-removing": removing,
+		"me/org-team-nobody":   nobody,
+		"me/org-team-full":     full,
+		"me/org-team-alone":    alone,
+		"me/org-owner":         owner,
+		"me/org-owner-wrong":   wrongOwner,
+		"me/org":               general,
+		"me/org-created":       created,
+		"me/org-wrong":         wrong,
+		"me/org-viewer":        viewer,
+		"me/org-leaving":       leaving,
+		"me/org-new":           pages.NewOrg{},
+		"me/org-new-wrong":     pages.NewOrg{Name: s("Admin"), Slug: s("admin"), Form: fields("slug", "reserved_slug")},
+		"me/org-new-limited":   pages.NewOrg{Name: s("Eleventh"), Form: pages.Form{Code: "rate_limited"}},
+		"me/profile-deleted":   profile,
+		"me/profile-left":      left,
+		"me/delete-org":        pages.Reauthenticate{Method: "password", Continue: s("sealed"), Waiting: "org_delete", Detail: s("engines"), Back: "/settings/profile"},
 	}
 }

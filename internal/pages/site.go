@@ -95,6 +95,8 @@ func (s *Site) routes() {
 	s.page("/orgs/new", s.signedIn(s.newOrgPage))
 	s.post("/orgs/new", s.signedIn(s.createOrg))
 	s.page(generalPath, s.signedIn(s.generalPage))
+	s.page(teamPath, s.signedIn(s.teamPage))
+	s.page(ownerPath, s.signedIn(s.ownerPage))
 	for path, a := range map[string]action{
 		"/settings/profile/about":                   {run: s.saveAbout},
 		"/settings/profile/email":                   {run: s.changeEmail, waiting: "email_change", detail: "email"},
@@ -104,6 +106,12 @@ func (s *Site) routes() {
 		generalPath + "/about":                      {run: s.saveOrg},
 		generalPath + "/leave":                      {run: s.leaveOrg},
 		generalPath + "/delete":                     {run: s.deleteOrg, waiting: "org_delete"},
+		teamPath + "/role":                          {run: s.changeRole},
+		teamPath + "/remove":                        {run: s.removeMember},
+		teamPath + "/invite":                        {run: s.invite},
+		teamPath + "/resend":                        {run: s.resend},
+		teamPath + "/revoke":                        {run: s.revokeInvitation},
+		ownerPath:                                   {run: s.handOver, waiting: "org_owner"},
 		"/settings/security/password":               {run: s.changePassword, waiting: "first_password"},
 		"/settings/security/two-factor/start":       {run: s.startTwoFactor, waiting: "two_factor_on"},
 		"/settings/security/two-factor/confirm":     {run: s.confirmTwoFactor, waiting: "two_factor_on"},
