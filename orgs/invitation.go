@@ -551,6 +551,12 @@ func (s *Service) answer(ctx context.Context, actor audit.Actor, hash Hash, stat
 	return v, nil
 }
 
+func (s *Service) tellHost(ctx context.Context, org id.Org, user id.User, projects []string) {
+	if err := s.c.Projects.Joined(ctx, org, user, projects); err != nil {
+		s.c.Log.WarnContext(ctx, "orgs: host not told of a new member", "err", err)
+	}
+}
+
 // join adds a member to an organization that is locked. The seat of an
 // invitation that was just accepted is not counted any more.
 func (s *Service) join(ctx context.Context, tx Tx, actor audit.Actor, v OrgView, p Person, projects []string, by string, now time.Time) error {
@@ -559,11 +565,7 @@ func (s *Service) join(ctx context.Context, tx Tx, actor audit.Actor, v OrgView,
 	}
 	if len(projects) > 0 {
 		// The host is told after the commit, which it cannot undo.
-		tx.AfterCommit(func(ctx context.Context) {
-			if err := s.c.Projects.Joined(ctx, v.ID, p.ID, projects); err != nil {
-				s.c.Log.WarnContext(ctx, "orgs: host not told of a new member", "err", err)
-			}
-		})
+		tx.AfterCommit(func(ctx context.Context) { s.tellHost(ctx, v.ID, p.ID, projects) })
 	}
 	if err := tx.InsertMember(ctx, v.Membership); err != nil {
 		return err

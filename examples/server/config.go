@@ -10,12 +10,15 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"github.com/aegisrunner/account-settings/orgs"
 )
 
 // config is what the flags and the environment say; a flag wins.
 type config struct {
 	addr, data, db, publicURL, smtp, geoip, plan string
 	trusted                                      []netip.Prefix
+	entitlements                                 orgs.Entitlements
 	demo, dev, devClock                          bool
 	devSet                                       bool // -dev was given
 }
@@ -40,7 +43,7 @@ func parse(args []string, getenv func(string) string, out io.Writer) (*config, e
 	text(&c.smtp, "smtp", "SMTP_URL", "", "smtp://user:pass@host:port; without it mail goes to the development mailbox")
 	text(&c.geoip, "geoip", "GEOIP_DB", "", "mmdb `file`, from which places of sessions are taken; read anew when it changes")
 	text(&proxies, "trusted-proxies", "TRUSTED_PROXIES", "", "`CIDRs` whose forwarded headers count, with commas between")
-	text(&c.plan, "plan", "PLAN", "business", "the `plan` of new organizations; has no effect before there are any")
+	text(&c.plan, "plan", "PLAN", "business", "the `plan` of every organization: free, starter, pro, business or enterprise")
 	f.BoolVar(&c.demo, "demo", true, "put demo data into an empty database")
 	f.BoolVar(&c.dev, "dev", false, "development mailbox; on by default on loopback without SMTP")
 	f.BoolVar(&c.devClock, "dev-clock", false, `accept POST /dev/clock {"offset":"720h"}`)
@@ -52,6 +55,10 @@ func parse(args []string, getenv func(string) string, out io.Writer) (*config, e
 	}
 	if f.NArg() > 0 {
 		return nil, fmt.Errorf("unexpected argument %q", f.Arg(0))
+	}
+	var known bool
+	if c.entitlements, known = orgs.FixedPlan(c.plan); !known {
+		return nil, fmt.Errorf("-plan: %q is none of free, starter, pro, business, enterprise", c.plan)
 	}
 	f.Visit(func(x *flag.Flag) { c.devSet = c.devSet || x.Name == "dev" })
 	keywords := strings.Contains(c.db, "=") && !strings.Contains(c.db, "://")

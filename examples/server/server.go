@@ -74,6 +74,10 @@ func (s *server) start(ctx context.Context, mailer mail.Mailer) error {
 	if err != nil {
 		return err
 	}
+	directory, err := newProjects(ctx, s.store)
+	if err != nil {
+		return err
+	}
 	mailboxURL := ""
 	if s.mailbox != nil {
 		mailboxURL = "/dev/mailbox"
@@ -81,7 +85,7 @@ func (s *server) start(ctx context.Context, mailer mail.Mailer) error {
 	s.app, err = settings.New(settings.Config{
 		Product: "Aegis", PublicURL: s.c.publicURL, Store: s.store, Keys: keys, Mailer: mailer,
 		From: "Aegis <hello@" + mailDomain(s.public) + ">", TrustedProxies: s.c.trusted,
-		Geolocator: s.geolocator(), Limiter: s.limiter(),
+		Geolocator: s.geolocator(), Limiter: s.limiter(), Entitlements: s.c.entitlements, Projects: directory,
 		MailboxURL: mailboxURL, Now: s.clock.Now, InsecureSkipClockCheck: s.c.devClock, Log: s.log,
 	})
 	if err != nil {

@@ -159,6 +159,7 @@ func TestMistakesAreOneClearLine(t *testing.T) {
 		"-dev-clock is for loopback":  {"-addr", "127.0.0.1:0", "-public-url", "https://app.acme.test", "-smtp", "smtp://localhost:25", "-dev-clock"},
 		"-db must begin with":         {"-addr", "127.0.0.1:0", "-db", "mysql://x"},
 		"-trusted-proxies":            {"-addr", "127.0.0.1:0", "-trusted-proxies", "10.0.0.0"},
+		"-plan: ":                     {"-addr", "127.0.0.1:0", "-plan", "gold"},
 		"-geoip: ":                    {"-addr", "127.0.0.1:0", "-geoip", filepath.Join(data, "none.mmdb")},
 		"-smtp: ":                     {"-addr", "127.0.0.1:0", "-smtp", "http://user:canary@x"},
 	} {
