@@ -39,3 +39,25 @@ func orgScriptWorks(t *testing.T, b *browser.Browser, server string) {
 		require.False(t, script[bool](t, tab, open))
 	})
 }
+
+func teamScriptWorks(t *testing.T, b *browser.Browser, server string) {
+	tab := b.Tab(t, server)
+	t.Run("RoleIsChangedOnlyOnceItDiffers", func(t *testing.T) {
+		tab.Open("/me-org-team?lang=en")
+		shown := `getComputedStyle(document.querySelector(".role .btn")).display !== "none"`
+		require.False(t, script[bool](t, tab, shown))
+		tab.Pick(".role select", "viewer")
+		require.True(t, script[bool](t, tab, shown))
+		require.Empty(t, tab.Sideways())
+		tab.Glance("team-role")
+		tab.Pick(".role select", "admin")
+		require.False(t, script[bool](t, tab, shown))
+	})
+	t.Run("WithoutAScriptTheButtonIsThere", func(t *testing.T) {
+		bare := b.Tab(t, server)
+		bare.NoScripts()
+		bare.Open("/me-org-team?lang=en")
+		bare.Until(`document.querySelectorAll(".role .btn").length === 2 && [...document.querySelectorAll(".role .btn")].every(b => getComputedStyle(b).display !== "none" && !b.disabled)`)
+		require.Empty(t, bare.Sideways())
+	})
+}

@@ -97,6 +97,10 @@ func (s *Site) signOut(v *visit) error {
 		}
 	}
 	s.c.Sessions.ClearCookie(v.w)
+	if next := redirect.Safe(v.form.Get("next")); next != "" { // a page that is for somebody else
+		http.Redirect(v.w, v.r, next, http.StatusSeeOther)
+		return nil
+	}
 	s.redirect(v, "/sign-in", url.Values{"notice": {"signed_out"}})
 	return nil
 }
@@ -164,7 +168,7 @@ func (s *Site) completePage(v *visit) error {
 	if err != nil {
 		return s.gone(v, err, "sign_up")
 	}
-	return s.render(v, http.StatusOK, nil, CompleteSignUp{Token: raw, Email: pending.Email})
+	return s.render(v, http.StatusOK, nil, CompleteSignUp{Token: raw, Email: pending.Email, Org: pending.OrgName})
 }
 
 func (s *Site) complete(v *visit) error {
@@ -185,7 +189,7 @@ func (s *Site) complete(v *visit) error {
 		}
 		view := CompleteSignUp{Form: form, Token: in.Token, Name: in.Name, Timezone: in.Timezone, Locale: in.Locale}
 		if pending, err := s.c.Flows.SignUpLink(v.r.Context(), v.actor(), in.Token); err == nil {
-			view.Email = pending.Email
+			view.Email, view.Org = pending.Email, pending.OrgName
 		}
 		return s.render(v, status, nil, view)
 	}

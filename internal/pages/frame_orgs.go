@@ -1,6 +1,9 @@
 package pages
 
-import "strings"
+import (
+	"net/url"
+	"strings"
+)
 
 // Orgs returns the organizations of the person.
 func (f *frame) Orgs() []OrgLink {
@@ -47,6 +50,16 @@ type orgLabel struct{ Letter, Name, Role string }
 // OrgLabel returns what the switcher shows of an organization.
 func (f *frame) OrgLabel(o OrgLink) orgLabel {
 	return orgLabel{f.Letter(o.Name), o.Name, f.Role(o.Role)}
+}
+
+// AcceptURL returns the address of the page of an invitation.
+func (f *frame) AcceptURL(token string) string {
+	return f.URL("/invitations/accept") + "?" + url.Values{"token": {token}}.Encode()
+}
+
+// SignInFor returns the address of the sign-in page that leads on to next.
+func (f *frame) SignInFor(next string) string {
+	return f.URL("/sign-in") + "?" + url.Values{"next": {next}}.Encode()
 }
 
 // Letter returns what stands for a name without a picture.

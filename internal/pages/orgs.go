@@ -146,7 +146,7 @@ func slugTaken(err error) error {
 func (s *Site) generalPage(v *visit) error {
 	q := v.r.URL.Query()
 	return s.general(v, http.StatusOK, func(p *OrgGeneral) {
-		if saved := q.Get("saved"); slices.Contains([]string{"about", "created", "restored"}, saved) {
+		if saved := q.Get("saved"); slices.Contains([]string{"about", "created", "restored", "joined"}, saved) {
 			p.Saved = saved
 		}
 		p.People.Leaving = q.Get("ask") == "leave" && !p.People.Stays

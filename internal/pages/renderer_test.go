@@ -44,7 +44,7 @@ func TestHeaders(t *testing.T) {
 	require.Equal(t, "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data: blob:; font-src 'self'; "+
 		"connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'", w.Header().Get("Content-Security-Policy"))
 	require.Equal(t, "same-origin", w.Header().Get("Referrer-Policy"))
-	for _, name := range []string{"complete", "reset", "confirm-email", "undo-restore"} {
+	for _, name := range []string{"complete", "reset", "confirm-email", "undo-restore", "invitation", "me-invitation"} {
 		require.Equal(t, "no-referrer", draw(t, r, samples(plain)[name], "en").Header().Get("Referrer-Policy"), name)
 	}
 	cfg := config()

@@ -1,6 +1,8 @@
 package pages_test
 
 import (
+	"time"
+
 	"github.com/aegisrunner/account-settings/internal/pages"
 )
 
@@ -31,6 +33,8 @@ func orgSamples(s func(string) string, profile pages.Profile) map[string]pages.V
 	wrong.About.Name = ""
 	wrong.Delete = &pages.OrgDeleteCard{Form: fields("confirm", "mismatch"), Typed: s("engine")}
 	viewer.Edit, viewer.Delete, viewer.Role, viewer.People.Stays = false, nil, "viewer", false
+	joinedOrg := viewer
+	joinedOrg.Saved = "joined"
 	leaving = viewer
 	leaving.People.Leaving, leaving.People.Next, leaving.People.At = true, s("n"), s("a")
 	profile.Orgs = pages.ProfileOrgsCard{Offer: true, Deleted: []pages.DeletedOrg{
@@ -38,7 +42,7 @@ func orgSamples(s func(string) string, profile pages.Profile) map[string]pages.V
 	}}
 	profile.Saved = "deleted-orgs"
 	left := profile
-	left.Saved, left.Orgs.Deleted = "left", nil
+	left.Saved, left.Orgs.Deleted, left.Orgs.Waiting = "left", nil, 2
 	team := pages.OrgTeam{
 		Slug: s("engines"), Name: s("Analytical Engines"), Invite: pages.InviteCard{Role: "member", Roles: []string{"member", "admin", "viewer"}},
 		Team: pages.TeamCard{
@@ -67,7 +71,28 @@ func orgSamples(s func(string) string, profile pages.Profile) map[string]pages.V
 	owner := pages.OrgOwner{Slug: s("engines"), OrgName: s("Analytical Engines"), Member: s("5"), Name: s("Grace Hopper"), Email: s("grace@example.com"), AvatarURL: s("/avatars/ada/128")}
 	wrongOwner := owner
 	wrongOwner.Typed, wrongOwner.Form = s("engine"), fields("confirm", "mismatch", "user_id", "second_factor_missing")
+	invitation := pages.AcceptInvitation{Token: s("tok"), Org: s("Analytical Engines"), Inviter: s("Grace Hopper"), Role: "member", Email: s("ada@example.com"), ExpiresAt: now.AddDate(0, 0, 6)}
+	mine, others, known, fullOrg := invitation, invitation, invitation, invitation
+	mine.As, mine.Right = s("ada@example.com"), true
+	others.As, others.Email = s("ada@example.com"), s("countess@example.com")
+	known.HasAccount = true
+	fullOrg.As, fullOrg.Right, fullOrg.Form = mine.As, true, pages.Form{Code: "invitation_full"}
 	return map[string]pages.View{
+		"invitation":          invitation,
+		"invitation-known":    known,
+		"me/invitation":       mine,
+		"me/invitation-other": others,
+		"me/invitation-full":  fullOrg,
+		"gone-invitation":     pages.LinkGone{For: "invitation"},
+		"me/declined":         pages.Outcome{Kind: "invitation_declined"},
+		"complete-invited":    pages.CompleteSignUp{Token: s("tok"), Email: s("ada@example.com"), Org: s("Analytical Engines")},
+		"me/org-joined":       joinedOrg,
+		"me/invitations-none": pages.Invitations{Saved: "declined"},
+		"me/invitations": pages.Invitations{Items: []pages.WaitingInvitation{
+			{ID: s("1"), Org: s("Analytical Engines"), Inviter: s("Grace Hopper"), Role: "member", ExpiresAt: now.AddDate(0, 0, 6)},
+			{ID: s("2"), Org: s("Society for Very Large Numbers and Their Friends"), Inviter: s("Wolfeschlegelsteinhausenbergerdorff Maximiliane"), Role: "viewer", ExpiresAt: now.Add(9 * time.Hour)},
+		}},
+		"me/invitations-gone":  pages.Invitations{Form: pages.Form{Code: "link_gone"}},
 		"me/org-team":          team,
 		"me/org-team-some":     some,
 		"me/org-team-removing": removing,

@@ -44,7 +44,11 @@ func (s *Site) profile(v *visit, status int, change func(*Profile)) error {
 	if err != nil {
 		return err
 	}
-	view.Orgs = ProfileOrgsCard{Offer: len(links) == 0, Deleted: deleted}
+	waiting, err := s.c.Flows.Orgs.Mine(v.r.Context(), v.actor())
+	if err != nil {
+		return err
+	}
+	view.Orgs = ProfileOrgsCard{Offer: len(links) == 0, Waiting: len(waiting), Deleted: deleted}
 	change(&view)
 	return s.render(v, status, &me.User, view)
 }

@@ -92,6 +92,12 @@ func (s *Site) routes() {
 	s.page(turnOffPath, s.signedIn(s.turnOffPage))
 	s.post(securityPath+"/backup-codes/download", s.signedIn(s.downloadCodes))
 	s.post("/settings/profile/picture", s.signedIn(s.setPicture))
+	s.page(acceptPath, s.acceptPage)
+	s.post(acceptPath, s.accept)
+	s.post("/invitations/decline", s.decline)
+	s.page(invitationsPath, s.signedIn(s.invitationsPage))
+	s.post(invitationsPath+"/accept", s.signedIn(s.acceptMine))
+	s.post(invitationsPath+"/decline", s.signedIn(s.declineMine))
 	s.page("/orgs/new", s.signedIn(s.newOrgPage))
 	s.post("/orgs/new", s.signedIn(s.createOrg))
 	s.page(generalPath, s.signedIn(s.generalPage))
@@ -311,7 +317,7 @@ func pageOf(path string) string { return cmp.Or(settingsPageOf(path), path) }
 
 // settingsPageOf returns the page whose card a form's address belongs to, or "".
 func settingsPageOf(path string) string {
-	for _, page := range []string{"/settings/profile", securityPath, "/sign-in", "/second-factor"} {
+	for _, page := range []string{"/settings/profile", securityPath, invitationsPath, "/sign-in", "/second-factor"} {
 		if strings.HasPrefix(path, page+"/") {
 			return page
 		}

@@ -40,6 +40,7 @@ type CompleteSignUp struct {
 	Form
 	Token    string
 	Email    string // that the link was sent to
+	Org      string // that is joined thereby; "": none
 	Name     string
 	Timezone string // "" lets the browser say it
 	Locale   string // "" is that of the page

@@ -33,7 +33,7 @@ func (v NewOrg) spec() spec {
 
 // OrgGeneral is /settings/orgs/{slug}/general.
 type OrgGeneral struct {
-	Saved  string // "about", "created", "restored" or ""
+	Saved  string // "about", "created", "restored", "joined" or ""
 	Slug   string
 	Name   string
 	Role   string // of the person

@@ -19,6 +19,7 @@ type Profile struct {
 type ProfileOrgsCard struct {
 	Form
 	Offer   bool // there is none yet
+	Waiting int  // invitations for the person's address
 	Deleted []DeletedOrg
 }
 
