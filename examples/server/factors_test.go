@@ -222,6 +222,17 @@ func usePasskeys(t *testing.T, b *browser.Browser) {
 	key.Present(false)
 	key.Verify(true)
 
+	// A copy of the passkey, made before it signed in, opens nothing, and is told.
+	v.Open("/sign-in")
+	v.Until(`!document.querySelector("form[data-passkey]").hidden`)
+	key.Count(0)
+	key.Present(true)
+	v.useKey()
+	v.Sees("passkey was not accepted")
+	v.p.mailTo(t, demoEmail, "security.passkey_cloned")
+	key.Present(false)
+	key.Count(1000)
+
 	// As a second factor, and to go on with what was typed.
 	v.signIn(demoEmail, demoPassword)
 	a := v.turnOn(11 * time.Minute)

@@ -1,6 +1,9 @@
 package browser
 
-import "github.com/chromedp/cdproto/webauthn"
+import (
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/webauthn"
+)
 
 // Authenticator keeps a person's passkeys, as a device does that recognises its
 // owner. It belongs to one tab.
@@ -33,6 +36,24 @@ func (a *Authenticator) Verify(owner bool) {
 func (a *Authenticator) Present(somebody bool) {
 	a.tab.t.Helper()
 	Call(a.tab, webauthn.SetAutomaticPresenceSimulation, webauthn.SetAutomaticPresenceSimulationParams{AuthenticatorID: a.id, Enabled: somebody})
+}
+
+// addCredential leaves out fields that Chromium takes for a wish that this kind of
+// authenticator cannot fulfil.
+var addCredential = cdp.Command[map[string]any, cdp.Empty]{Method: webauthn.CommandAddCredential}
+
+// Count sets how often its passkeys say that they have signed: less than before,
+// and it is a copy that was made earlier.
+func (a *Authenticator) Count(signatures float64) {
+	a.tab.t.Helper()
+	all := Call(a.tab, webauthn.GetCredentials, webauthn.GetCredentialsParams{AuthenticatorID: a.id}).Credentials
+	Call(a.tab, webauthn.ClearCredentials, webauthn.ClearCredentialsParams{AuthenticatorID: a.id})
+	for _, c := range all {
+		Call(a.tab, addCredential, map[string]any{"authenticatorId": a.id, "credential": map[string]any{
+			"credentialId": c.CredentialID, "isResidentCredential": c.IsResidentCredential, "rpId": c.RpID,
+			"privateKey": c.PrivateKey, "userHandle": c.UserHandle, "signCount": signatures,
+		}})
+	}
 }
 
 // Passkeys returns how many it keeps.
