@@ -23,7 +23,7 @@ type passkeyRow struct {
 	LastUsedAt   stamp     `bun:"last_used_at"`
 }
 
-const columnsOfPasskeys = "id, user_id, name, credential_id, data, sign_count, backed_up, created_at, last_used_at"
+const columnsOfPasskeys = "id, user_id, name, credential_id, data, sign_count, backed_up, created_at, last_used_at" //nolint:gosec // names of columns
 
 func newPasskeyRow(p security.Passkey) *passkeyRow {
 	return &passkeyRow{

@@ -85,7 +85,7 @@ func (s *server) seed(ctx context.Context) error {
 		}
 	}
 	s.clock.shift(-time.Hour)
-	if err := s.invite(demoPeople[len(demoPeople)-1], len(demoPeople)); err != nil {
+	if err := s.invite(ctx, demoPeople[len(demoPeople)-1], len(demoPeople)); err != nil {
 		return err
 	}
 	// What the sign-ins made the product write is old news, too.
@@ -125,10 +125,10 @@ func (s *server) seedOrg(ctx context.Context) error {
 		return err
 	}
 	for i, p := range demoPeople {
-		if p.name == "" || !s.seat(i+1) {
+		if p.name == "" || !s.seat(ctx, i+1) {
 			continue
 		}
-		if err := s.invite(p, i+1); err != nil {
+		if err := s.invite(ctx, p, i+1); err != nil {
 			return err
 		}
 		if err := s.deliver(ctx); err != nil {
@@ -149,14 +149,14 @@ func (s *server) seedOrg(ctx context.Context) error {
 }
 
 // seat reports whether the plan has room for one more beside taken.
-func (s *server) seat(taken int) bool {
-	seats, err := s.c.entitlements.Seats(context.Background(), id.Org{})
+func (s *server) seat(ctx context.Context, taken int) bool {
+	seats, err := s.c.entitlements.Seats(ctx, id.Org{})
 	return err == nil && (seats < 0 || taken < seats)
 }
 
 // invite asks somebody to join, if the plan has a seat.
-func (s *server) invite(p demoPerson, taken int) error {
-	if !s.seat(taken) {
+func (s *server) invite(ctx context.Context, p demoPerson, taken int) error {
+	if !s.seat(ctx, taken) {
 		return nil
 	}
 	ada := demoDevices[0]
