@@ -1,6 +1,7 @@
 package settings_test
 
 import (
+	"errors"
 	"fmt"
 	"html"
 	"net/url"
@@ -273,4 +274,107 @@ func TestTeamPagesOfMany(t *testing.T) {
 	for who, times := range seen {
 		require.Equal(t, 1, times, who)
 	}
+}
+
+// Whom it affects is shown before two factors are asked of them; the date is
+// chosen, and asking can stop.
+func TestPolicyPagesWithoutScript(t *testing.T) {
+	each(t, func(t *testing.T, app *settingstest.App) {
+		ada := app.SignUp("ada@example.com", "Ada")
+		api(t, ada, post, "/orgs", object{"name": "Engines", "slug": "engines"}, 201)
+		bob := joined(t, app, ada, "engines", "bob@example.com", "Bob", "member")
+		policy := "/settings/orgs/engines/security-policy"
+		require.Equal(t, 403, bob.Get(policy).Status)
+		require.NotContains(t, opened(t, bob, "/settings/orgs/engines/general"), policy)
+		body := opened(t, ada, policy)
+		require.Contains(t, body, "Set up a second factor of your own first.")
+		require.NotContains(t, body, policy+"/on")
+		require.Equal(t, 422, ada.Form(policy+"/on", url.Values{"days": {"7"}}).Status, "nor does it work by hand")
+
+		secret, _ := api(t, ada, post, "/account/totp", nil, 201)["secret"].(string)
+		api(t, ada, post, "/account/totp/confirm", object{"code": oathtool(t, secret, app.Clock.Now())}, 200)
+		body = opened(t, ada, policy)
+		require.Contains(t, body, "1 member has no second factor.")
+		require.Contains(t, body, ">Bob<")
+		require.Contains(t, body, `<option value="14" selected>`)
+		r := ada.Form(policy+"/on", url.Values{"days": {"7"}})
+		require.Equal(t, policy+"?saved=on", r.Header.Get("Location"))
+		require.Contains(t, kinds(app, "bob@example.com"), "orgs.second_factor_required")
+		require.Contains(t, opened(t, ada, policy), "Asked of everybody from")
+		app.Clock.Advance(6 * 24 * time.Hour)
+		require.Equal(t, 200, bob.Get("/settings/orgs/engines/general").Status)
+		app.Clock.Advance(25 * time.Hour)
+		require.Equal(t, "/settings/security/enroll?org=engines", bob.Get("/settings/orgs/engines/general").Header.Get("Location"))
+		r = ada.Form(policy+"/off", nil)
+		require.Contains(t, string(r.Body), "You want to change what an organization asks of its members.")
+		r = ada.Form("/reauthenticate", url.Values{"method": {"totp"}, "code": {oathtool(t, secret, app.Clock.Now())}, "continue": {continuation(t, r)}})
+		require.Equal(t, policy+"?saved=off", r.Header.Get("Location"))
+		require.Equal(t, 200, bob.Get("/settings/orgs/engines/general").Status)
+	})
+}
+
+// A plan without it says which one has it.
+func TestPolicyPageOfASmallerPlan(t *testing.T) {
+	plan, _ := orgs.FixedPlan("pro")
+	app := settingstest.Start(t, settings.Config{Entitlements: plan})
+	ada := app.SignUp("ada@example.com", "Ada")
+	api(t, ada, post, "/orgs", object{"name": "Engines", "slug": "engines"}, 201)
+	require.Contains(t, opened(t, ada, "/settings/orgs/engines/security-policy"), "Business and above do.")
+	require.Equal(t, 402, ada.Form("/settings/orgs/engines/security-policy/on", url.Values{"days": {"7"}}).Status)
+}
+
+// A domain is listed, proven by DNS, and opens the organization to those with an
+// address there.
+func TestDomainPagesWithoutScript(t *testing.T) {
+	planned(t, "business", func(t *testing.T, app *settingstest.App, dns *zone) {
+		ada := app.SignUp("ada@example.com", "Ada")
+		api(t, ada, post, "/orgs", object{"name": "Engines", "slug": "engines"}, 201)
+		domains := "/settings/orgs/engines/domains"
+		require.Contains(t, opened(t, ada, domains), "None yet.")
+		r := ada.Form(domains+"/add", url.Values{"domain": {"gmail.com"}})
+		require.Equal(t, 422, r.Status)
+		require.Contains(t, string(r.Body), `value="gmail.com"`)
+		require.Equal(t, domains+"?saved=added", ada.Form(domains+"/add", url.Values{"domain": {"Engines.example"}}).Header.Get("Location"))
+		require.Equal(t, 409, ada.Form(domains+"/add", url.Values{"domain": {"engines.example"}}).Status)
+		body := opened(t, ada, domains)
+		record := regexp.MustCompile(`account-settings-domain=[^<]+`).FindString(body)
+		require.Contains(t, body, "<code>_account-settings.engines.example</code>")
+		domain := url.Values{"domain": {api(t, ada, get, "/orgs/engines/domains", nil, 200)["items"].([]any)[0].(object)["id"].(string)}}
+		r = ada.Form(domains+"/verify", domain)
+		require.Equal(t, 409, r.Status)
+		require.Contains(t, string(r.Body), "We have not found the record in DNS yet.")
+		require.Equal(t, 409, ada.Form(domains+"/join", url.Values{"domain": domain["domain"], "join": {"viewer"}}).Status, "not before it is proven")
+		dns.fail(errors.New("no resolver"))
+		r = ada.Form(domains+"/verify", domain)
+		require.Equal(t, 503, r.Status)
+		require.Contains(t, string(r.Body), "We could not ask DNS just now.")
+		dns.fail(nil)
+		dns.publish(object{"name": "_account-settings.engines.example", "value": record})
+		require.Equal(t, domains+"?saved=verified", ada.Form(domains+"/verify", domain).Header.Get("Location"))
+
+		bob := app.SignUp("bob@engines.example", "Bob")
+		require.NotContains(t, opened(t, bob, "/settings/invitations"), "Open to you")
+		require.Equal(t, domains+"?saved=updated", ada.Form(domains+"/join", url.Values{"domain": domain["domain"], "join": {"viewer"}}).Header.Get("Location"))
+		require.Contains(t, opened(t, ada, domains), `<option value="viewer" selected>`)
+		require.Contains(t, opened(t, bob, "/settings/profile"), "An organization is open to everybody with your email domain.")
+		require.Contains(t, opened(t, bob, "/settings/invitations"), "You would join as Viewer")
+		org := url.Values{"org": {api(t, ada, get, "/orgs/engines", nil, 200)["id"].(string)}}
+		require.Equal(t, 409, app.SignUp("eve@other.example", "Eve").Form("/settings/invitations/join", org).Status)
+		require.Equal(t, 409, bob.Form("/settings/invitations/join", nil).Status)
+		require.Equal(t, "/settings/orgs/engines/general?saved=joined", bob.Form("/settings/invitations/join", org).Header.Get("Location"))
+		require.Equal(t, 403, bob.Get(domains).Status)
+		for _, form := range []string{"/add", "/verify", "/join", "/remove"} {
+			require.Equal(t, 403, bob.Form(domains+form, domain).Status, form)
+		}
+		require.Contains(t, opened(t, ada, domains+"?ask=remove&domain="+domain.Get("domain")), "Members stay.")
+		require.Equal(t, domains+"?saved=removed", ada.Form(domains+"/remove", domain).Header.Get("Location"))
+		require.Equal(t, 409, ada.Form(domains+"/remove", domain).Status)
+		require.Equal(t, 200, bob.Get("/settings/orgs/engines/general").Status)
+	})
+}
+
+func (z *zone) fail(err error) {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	z.err = err
 }

@@ -2,6 +2,7 @@ package pages
 
 import (
 	"net/url"
+	"strconv"
 	"strings"
 )
 
@@ -37,9 +38,19 @@ func (f *frame) OrgTabs() []tab {
 	if o == nil {
 		return nil
 	}
-	tabs := []tab{{f.OrgURL(o.Slug, "general"), f.Icon("building"), f.T("org-general.title"), f.spec.tab == "org-general"}}
-	if o.Team {
-		tabs = append(tabs, tab{f.OrgURL(o.Slug, "team"), f.Icon("people"), f.T("org-team.title"), f.spec.tab == "org-team"})
+	var tabs []tab
+	for _, t := range []struct {
+		shown            bool
+		page, icon, name string
+	}{
+		{true, "general", "building", "org-general"},
+		{o.Team, "team", "people", "org-team"},
+		{o.Domains, "domains", "globe", "org-domains"},
+		{o.Policy, "security-policy", "lock", "org-policy"},
+	} {
+		if t.shown {
+			tabs = append(tabs, tab{f.OrgURL(o.Slug, t.page), f.Icon(t.icon), f.T(t.name + ".title"), f.spec.tab == t.name})
+		}
 	}
 	return tabs
 }
@@ -84,6 +95,31 @@ func (f field) Typing(text string) field {
 	f.Label = f.F.T("typing.label", "text", text)
 	f.Class = "plain"
 	return f
+}
+
+// Plain keeps keyboards from correcting what is typed.
+func (f field) Plain() field { f.Class = "plain"; return f }
+
+// Graces makes the field a select of the days that members are given.
+func (f field) Graces(selected string) field {
+	var all []option
+	for _, days := range graces {
+		o := option{Value: days, Label: f.F.T("policy.now"), Selected: days == selected}
+		if n, err := strconv.Atoi(days); err == nil && n > 0 {
+			o.Label = f.F.N("policy.days", n)
+		}
+		all = append(all, o)
+	}
+	return f.Choices(all...)
+}
+
+// PlanName says the name of a plan of the reference catalogue, which a host may
+// have others beside.
+func (f *frame) PlanName(plan string) string {
+	if key := "plan." + plan; f.Has(key) {
+		return f.T(key)
+	}
+	return plan
 }
 
 // Projects makes the field a select of the host's projects.

@@ -145,6 +145,9 @@ func (s *Site) invitations(v *visit, status int, change func(*Invitations)) erro
 			ID: i.ID.String(), Org: i.OrgName, Inviter: i.Inviter, Role: string(i.Role), ExpiresAt: i.ExpiresAt,
 		})
 	}
+	if view.Open, err = s.joinable(v); err != nil {
+		return err
+	}
 	change(&view)
 	return s.render(v, status, &me, view)
 }

@@ -85,7 +85,7 @@ func (s *Site) myOrgs(v *visit) ([]OrgLink, []DeletedOrg, error) {
 		}
 		links = append(links, OrgLink{
 			Slug: o.Slug, Name: o.Name, Role: string(o.Membership.Role), Current: o.Slug == v.slug,
-			Team: s.mayIn(o, orgs.PermInvite),
+			Team: s.mayIn(o, orgs.PermInvite), Domains: s.mayIn(o, orgs.PermDomains), Policy: s.mayIn(o, orgs.PermPolicyView),
 		})
 	}
 	return links, deleted, nil
@@ -199,12 +199,16 @@ func (s *Site) people(v *visit, o orgs.OrgView) (OrgPeopleCard, error) {
 	}
 	card.Next, card.At = list.Next, after
 	for _, m := range list.Items {
-		card.Items = append(card.Items, OrgPerson{
-			Name: m.Person.Name, AvatarURL: s.c.Prefix + "/avatars/" + m.Person.AvatarKey + "/128",
-			Role: string(m.Role), Me: m.User == v.actor().User, JoinedAt: m.JoinedAt,
-		})
+		card.Items = append(card.Items, s.orgPerson(v, m))
 	}
 	return card, nil
+}
+
+func (s *Site) orgPerson(v *visit, m orgs.MemberView) OrgPerson {
+	return OrgPerson{
+		Name: m.Person.Name, AvatarURL: s.c.Prefix + "/avatars/" + m.Person.AvatarKey + "/128",
+		Role: string(m.Role), Me: m.User == v.actor().User, JoinedAt: m.JoinedAt,
+	}
 }
 
 // refusedGeneral shows the page with what was wrong, or passes on an error that a

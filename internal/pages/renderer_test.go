@@ -214,7 +214,7 @@ func TestCatalogue(t *testing.T) {
 		require.NoError(t, json.Unmarshal(raw, &texts))
 	}
 	// Of these the last part is computed.
-	computed := regexp.MustCompile(`^(sign-in\.notice|check-mail\.(sign_up|reset)|outcome|failure|reauthenticate\.waiting|event|team\.saved|invited|method\.[a-z_]+)\.|^passkey\.(sign_in|second_factor|reauthenticate)$|^field\.(totp|backup_code|email_code)$|\.(title|lede)$`)
+	computed := regexp.MustCompile(`^(sign-in\.notice|check-mail\.(sign_up|reset)|outcome|failure|reauthenticate\.waiting|event|team\.saved|domains\.saved|plan|invited|method\.[a-z_]+)\.|^passkey\.(sign_in|second_factor|reauthenticate)$|^field\.(totp|backup_code|email_code)$|\.(title|lede)$`)
 	for key := range texts {
 		if !computed.MatchString(key) {
 			require.Contains(t, source.String(), `"`+key+`"`, "nobody says this text")

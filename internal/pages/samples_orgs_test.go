@@ -9,7 +9,7 @@ import (
 // orgLinks is the menu of somebody with several organizations.
 func orgLinks(s func(string) string) []pages.OrgLink {
 	return []pages.OrgLink{
-		{Slug: s("engines"), Name: s("Analytical Engines"), Role: "owner", Team: true, Current: true},
+		{Slug: s("engines"), Name: s("Analytical Engines"), Role: "owner", Team: true, Domains: true, Policy: true, Current: true},
 		{Slug: s("numbers"), Name: s("Society for Very Large Numbers and Their Friends"), Role: "viewer"},
 	}
 }
@@ -42,7 +42,7 @@ func orgSamples(s func(string) string, profile pages.Profile) map[string]pages.V
 	}}
 	profile.Saved = "deleted-orgs"
 	left := profile
-	left.Saved, left.Orgs.Deleted, left.Orgs.Waiting = "left", nil, 2
+	left.Saved, left.Orgs.Deleted, left.Orgs.Waiting, left.Orgs.Open = "left", nil, 2, 1
 	team := pages.OrgTeam{
 		Slug: s("engines"), Name: s("Analytical Engines"), Invite: pages.InviteCard{Role: "member", Roles: []string{"member", "admin", "viewer"}},
 		Team: pages.TeamCard{
@@ -77,18 +77,38 @@ func orgSamples(s func(string) string, profile pages.Profile) map[string]pages.V
 	others.As, others.Email = s("ada@example.com"), s("countess@example.com")
 	known.HasAccount = true
 	fullOrg.As, fullOrg.Right, fullOrg.Form = mine.As, true, pages.Form{Code: "invitation_full"}
+	policy := pages.OrgPolicy{Slug: s("engines"), Name: s("Analytical Engines"), Mine: true, Days: "14", Affected: people[1:], Count: 71}
+	asked, unready, lesser := policy, policy, policy
+	asked.Required, asked.Until, asked.Saved = true, now.AddDate(0, 0, 14), "on"
+	unready.Mine, unready.Affected, unready.Count = false, people[:1], 1
+	lesser.NeedsPlan, lesser.Affected, lesser.Required = "business", nil, true
+	domains := pages.OrgDomains{Slug: s("engines"), Name: s("Analytical Engines"), Saved: "added", Roles: []string{"member", "admin", "viewer"}, Items: []pages.OrgDomain{
+		{ID: s("1"), Name: s("engines.example"), VerifiedAt: now, Join: "viewer"},
+		{ID: s("2"), Name: s("a-rather-long-name-for-a-domain.analytical-engines.example"), Host: s("_account-settings.a-rather-long-name-for-a-domain.analytical-engines.example"), Value: s("account-settings-domain=Zm9vYmFyYmF6cXV4Zm9vYmFyYmF6cXV4Zm9vYmFyYmF6cXU")},
+		{ID: s("3"), Name: s("old.example"), VerifiedAt: now, Asking: true},
+	}}
+	unproven := domains
+	unproven.Saved, unproven.Items = "", []pages.OrgDomain{domains.Items[1]}
+	unproven.Items[0].Form, unproven.Form, unproven.Typed = pages.Form{Code: "domain_unproven"}, fields("domain", "public_domain"), s("gmail.com")
 	return map[string]pages.View{
-		"invitation":          invitation,
-		"invitation-known":    known,
-		"me/invitation":       mine,
-		"me/invitation-other": others,
-		"me/invitation-full":  fullOrg,
-		"gone-invitation":     pages.LinkGone{For: "invitation"},
-		"me/declined":         pages.Outcome{Kind: "invitation_declined"},
-		"complete-invited":    pages.CompleteSignUp{Token: s("tok"), Email: s("ada@example.com"), Org: s("Analytical Engines")},
-		"me/org-joined":       joinedOrg,
-		"me/invitations-none": pages.Invitations{Saved: "declined"},
-		"me/invitations": pages.Invitations{Items: []pages.WaitingInvitation{
+		"me/org-policy":         policy,
+		"me/org-policy-asked":   asked,
+		"me/org-policy-unready": unready,
+		"me/org-policy-plan":    lesser,
+		"me/org-domains":        domains,
+		"me/org-domains-none":   pages.OrgDomains{Slug: s("engines"), Name: s("Analytical Engines")},
+		"me/org-domains-wrong":  unproven,
+		"invitation":            invitation,
+		"invitation-known":      known,
+		"me/invitation":         mine,
+		"me/invitation-other":   others,
+		"me/invitation-full":    fullOrg,
+		"gone-invitation":       pages.LinkGone{For: "invitation"},
+		"me/declined":           pages.Outcome{Kind: "invitation_declined"},
+		"complete-invited":      pages.CompleteSignUp{Token: s("tok"), Email: s("ada@example.com"), Org: s("Analytical Engines")},
+		"me/org-joined":         joinedOrg,
+		"me/invitations-none":   pages.Invitations{Saved: "declined"},
+		"me/invitations": pages.Invitations{Open: []pages.JoinableOrg{{ID: s("o"), Name: s("Analytical Engines"), Role: "viewer"}}, Items: []pages.WaitingInvitation{
 			{ID: s("1"), Org: s("Analytical Engines"), Inviter: s("Grace Hopper"), Role: "member", ExpiresAt: now.AddDate(0, 0, 6)},
 			{ID: s("2"), Org: s("Society for Very Large Numbers and Their Friends"), Inviter: s("Wolfeschlegelsteinhausenbergerdorff Maximiliane"), Role: "viewer", ExpiresAt: now.Add(9 * time.Hour)},
 		}},

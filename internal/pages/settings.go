@@ -48,7 +48,11 @@ func (s *Site) profile(v *visit, status int, change func(*Profile)) error {
 	if err != nil {
 		return err
 	}
-	view.Orgs = ProfileOrgsCard{Offer: len(links) == 0, Waiting: len(waiting), Deleted: deleted}
+	open, err := s.joinable(v)
+	if err != nil {
+		return err
+	}
+	view.Orgs = ProfileOrgsCard{Offer: len(links) == 0, Waiting: len(waiting), Open: len(open), Deleted: deleted}
 	change(&view)
 	return s.render(v, status, &me.User, view)
 }

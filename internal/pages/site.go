@@ -98,11 +98,14 @@ func (s *Site) routes() {
 	s.page(invitationsPath, s.signedIn(s.invitationsPage))
 	s.post(invitationsPath+"/accept", s.signedIn(s.acceptMine))
 	s.post(invitationsPath+"/decline", s.signedIn(s.declineMine))
+	s.post(invitationsPath+"/join", s.signedIn(s.joinOrg))
 	s.page("/orgs/new", s.signedIn(s.newOrgPage))
 	s.post("/orgs/new", s.signedIn(s.createOrg))
 	s.page(generalPath, s.signedIn(s.generalPage))
 	s.page(teamPath, s.signedIn(s.teamPage))
 	s.page(ownerPath, s.signedIn(s.ownerPage))
+	s.page(policyPath, s.signedIn(s.policyPage))
+	s.page(domainsPath, s.signedIn(s.domainsPage))
 	for path, a := range map[string]action{
 		"/settings/profile/about":                   {run: s.saveAbout},
 		"/settings/profile/email":                   {run: s.changeEmail, waiting: "email_change", detail: "email"},
@@ -112,6 +115,12 @@ func (s *Site) routes() {
 		generalPath + "/about":                      {run: s.saveOrg},
 		generalPath + "/leave":                      {run: s.leaveOrg},
 		generalPath + "/delete":                     {run: s.deleteOrg, waiting: "org_delete"},
+		policyPath + "/on":                          {run: s.policyOn, waiting: "org_policy"},
+		policyPath + "/off":                         {run: s.policyOff, waiting: "org_policy"},
+		domainsPath + "/add":                        {run: s.addDomain},
+		domainsPath + "/verify":                     {run: s.verifyDomain},
+		domainsPath + "/join":                       {run: s.joinByDomain},
+		domainsPath + "/remove":                     {run: s.removeDomain},
 		teamPath + "/role":                          {run: s.changeRole},
 		teamPath + "/remove":                        {run: s.removeMember},
 		teamPath + "/invite":                        {run: s.invite},

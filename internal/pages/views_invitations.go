@@ -27,7 +27,12 @@ type Invitations struct {
 	Form
 	Saved string // "declined" or ""
 	Items []WaitingInvitation
+	Open  []JoinableOrg
 }
+
+// JoinableOrg is an organization that the person's address opens. It posts org to
+// …/join.
+type JoinableOrg struct{ ID, Name, Role string }
 
 // WaitingInvitation is a row.
 type WaitingInvitation struct {

@@ -8,6 +8,8 @@ type OrgLink struct {
 	Name    string
 	Role    string // "owner", "admin", "member" or "viewer"
 	Team    bool   // the person may see who was invited, and change roles
+	Domains bool   // they may prove domains
+	Policy  bool   // they may see what it asks of its members
 	Current bool   // it is the one that the page is about
 }
 

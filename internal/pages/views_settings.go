@@ -20,6 +20,7 @@ type ProfileOrgsCard struct {
 	Form
 	Offer   bool // there is none yet
 	Waiting int  // invitations for the person's address
+	Open    int  // organizations that it opens
 	Deleted []DeletedOrg
 }
 
