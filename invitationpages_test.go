@@ -152,7 +152,18 @@ func TestInvitationWithoutASeat(t *testing.T) {
 	require.Equal(t, 402, r.Status)
 	require.Contains(t, string(r.Body), "The organization has no seat left.")
 	require.Contains(t, string(r.Body), `value="`+token+`"`)
+	api(t, ada, post, "/orgs", object{"name": "Numbers", "slug": "numbers"}, 201)
 	seats.left = 2
+	api(t, ada, post, "/orgs/numbers/invitations", object{"emails": []string{"new@example.com"}}, 201)
+	seats.left = 1
+	fresh := app.Client()
+	in := url.Values{"token": {app.LinkToken("new@example.com", "orgs.invitation")}, "name": {"Nora"}, "password": {settingstest.Password}, "timezone": {"Europe/London"}, "locale": {"en"}}
+	r = fresh.Form("/sign-up/complete", in)
+	require.Equal(t, 402, r.Status)
+	require.Contains(t, string(r.Body), "The organization has no seat left.")
+	require.Contains(t, string(r.Body), `value="Nora"`)
+	seats.left = 2
+	require.Equal(t, 303, fresh.Form("/sign-up/complete", in).Status, "the link is as good as before")
 	require.Equal(t, 303, bob.Form("/invitations/accept", url.Values{"token": {token}}).Status)
 }
 

@@ -183,7 +183,7 @@ func (s *Site) complete(v *visit) error {
 		return s.gone(v, err, "sign_up")
 	}
 	if err != nil {
-		form, status, err := refused(err)
+		form, status, err := refused(forTheInvited(err))
 		if err != nil {
 			return err
 		}

@@ -19,6 +19,42 @@ const (
 	generalPath = orgPath + "/general"
 )
 
+// orgRoutes are those of organizations and of invitations to them.
+func (s *Site) orgRoutes() {
+	s.page(acceptPath, s.acceptPage)
+	s.post(acceptPath, s.accept)
+	s.post("/invitations/decline", s.decline)
+	s.page(invitationsPath, s.signedIn(s.invitationsPage))
+	s.post(invitationsPath+"/accept", s.signedIn(s.acceptMine))
+	s.post(invitationsPath+"/decline", s.signedIn(s.declineMine))
+	s.post(invitationsPath+"/join", s.signedIn(s.joinOrg))
+	s.page("/orgs/new", s.signedIn(s.newOrgPage))
+	s.post("/orgs/new", s.signedIn(s.createOrg))
+	s.page(generalPath, s.signedIn(s.generalPage))
+	s.page(teamPath, s.signedIn(s.teamPage))
+	s.page(ownerPath, s.signedIn(s.ownerPage))
+	s.page(policyPath, s.signedIn(s.policyPage))
+	s.page(domainsPath, s.signedIn(s.domainsPage))
+	s.actionRoutes(map[string]action{
+		"/settings/profile/orgs/restore": {run: s.restoreOrg, waiting: "org_restore"},
+		generalPath + "/about":           {run: s.saveOrg},
+		generalPath + "/leave":           {run: s.leaveOrg},
+		generalPath + "/delete":          {run: s.deleteOrg, waiting: "org_delete"},
+		teamPath + "/invite":             {run: s.invite},
+		teamPath + "/resend":             {run: s.resend},
+		teamPath + "/revoke":             {run: s.revokeInvitation},
+		teamPath + "/role":               {run: s.changeRole},
+		teamPath + "/remove":             {run: s.removeMember},
+		ownerPath:                        {run: s.handOver, waiting: "org_owner"},
+		policyPath + "/on":               {run: s.policyOn, waiting: "org_policy"},
+		policyPath + "/off":              {run: s.policyOff, waiting: "org_policy"},
+		domainsPath + "/add":             {run: s.addDomain},
+		domainsPath + "/verify":          {run: s.verifyDomain},
+		domainsPath + "/join":            {run: s.joinByDomain},
+		domainsPath + "/remove":          {run: s.removeDomain},
+	})
+}
+
 // inOrg puts a slug into the pattern of a path.
 func inOrg(pattern, slug string) string {
 	return strings.Replace(pattern, "{slug}", url.PathEscape(slug), 1)
@@ -163,9 +199,8 @@ func (s *Site) general(v *visit, status int, change func(*OrgGeneral)) error {
 	if err != nil {
 		return err
 	}
-	role := o.Membership.Role
 	view := OrgGeneral{
-		Slug: o.Slug, Name: o.Name, Role: string(role), Edit: s.mayIn(o, orgs.PermOrgUpdate),
+		Slug: o.Slug, Name: o.Name, Edit: s.mayIn(o, orgs.PermOrgUpdate),
 		About: OrgAboutCard{Name: o.Name, Slug: o.Slug, Project: o.DefaultProject},
 	}
 	projects, err := s.c.Flows.Orgs.Projects(v.r.Context(), v.actor(), o.ID.String())

@@ -22,7 +22,7 @@ func orgSamples(s func(string) string, profile pages.Profile) map[string]pages.V
 		{Name: s("Wolfeschlegelsteinhausenbergerdorff Maximiliane von und zu Guttenberg"), AvatarURL: s("/avatars/ada/128"), Role: "viewer", JoinedAt: now.AddDate(0, 0, -3)},
 	}
 	general := pages.OrgGeneral{
-		Slug: s("engines"), Name: s("Analytical Engines"), Role: "owner", Edit: true,
+		Slug: s("engines"), Name: s("Analytical Engines"), Edit: true,
 		About:  pages.OrgAboutCard{Name: s("Analytical Engines"), Slug: s("engines"), Project: "b", Projects: []pages.ProjectOption{{"a", s("Difference")}, {"b", s("Bernoulli")}}},
 		People: pages.OrgPeopleCard{Items: people, Stays: true},
 		Delete: &pages.OrgDeleteCard{},
@@ -32,7 +32,7 @@ func orgSamples(s func(string) string, profile pages.Profile) map[string]pages.V
 	wrong.About.Form, wrong.About.Slug = fields("slug", "slug_taken", "name", "required"), s("numbers")
 	wrong.About.Name = ""
 	wrong.Delete = &pages.OrgDeleteCard{Form: fields("confirm", "mismatch"), Typed: s("engine")}
-	viewer.Edit, viewer.Delete, viewer.Role, viewer.People.Stays = false, nil, "viewer", false
+	viewer.Edit, viewer.Delete, viewer.People.Stays = false, nil, false
 	joinedOrg := viewer
 	joinedOrg.Saved = "joined"
 	leaving = viewer

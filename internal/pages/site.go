@@ -92,41 +92,12 @@ func (s *Site) routes() {
 	s.page(turnOffPath, s.signedIn(s.turnOffPage))
 	s.post(securityPath+"/backup-codes/download", s.signedIn(s.downloadCodes))
 	s.post("/settings/profile/picture", s.signedIn(s.setPicture))
-	s.page(acceptPath, s.acceptPage)
-	s.post(acceptPath, s.accept)
-	s.post("/invitations/decline", s.decline)
-	s.page(invitationsPath, s.signedIn(s.invitationsPage))
-	s.post(invitationsPath+"/accept", s.signedIn(s.acceptMine))
-	s.post(invitationsPath+"/decline", s.signedIn(s.declineMine))
-	s.post(invitationsPath+"/join", s.signedIn(s.joinOrg))
-	s.page("/orgs/new", s.signedIn(s.newOrgPage))
-	s.post("/orgs/new", s.signedIn(s.createOrg))
-	s.page(generalPath, s.signedIn(s.generalPage))
-	s.page(teamPath, s.signedIn(s.teamPage))
-	s.page(ownerPath, s.signedIn(s.ownerPage))
-	s.page(policyPath, s.signedIn(s.policyPage))
-	s.page(domainsPath, s.signedIn(s.domainsPage))
-	for path, a := range map[string]action{
+	s.orgRoutes()
+	s.actionRoutes(map[string]action{
 		"/settings/profile/about":                   {run: s.saveAbout},
 		"/settings/profile/email":                   {run: s.changeEmail, waiting: "email_change", detail: "email"},
 		"/settings/profile/email/cancel":            {run: s.cancelEmail, waiting: "email_cancel"},
 		"/settings/profile/picture/remove":          {run: s.removePicture},
-		"/settings/profile/orgs/restore":            {run: s.restoreOrg, waiting: "org_restore"},
-		generalPath + "/about":                      {run: s.saveOrg},
-		generalPath + "/leave":                      {run: s.leaveOrg},
-		generalPath + "/delete":                     {run: s.deleteOrg, waiting: "org_delete"},
-		policyPath + "/on":                          {run: s.policyOn, waiting: "org_policy"},
-		policyPath + "/off":                         {run: s.policyOff, waiting: "org_policy"},
-		domainsPath + "/add":                        {run: s.addDomain},
-		domainsPath + "/verify":                     {run: s.verifyDomain},
-		domainsPath + "/join":                       {run: s.joinByDomain},
-		domainsPath + "/remove":                     {run: s.removeDomain},
-		teamPath + "/role":                          {run: s.changeRole},
-		teamPath + "/remove":                        {run: s.removeMember},
-		teamPath + "/invite":                        {run: s.invite},
-		teamPath + "/resend":                        {run: s.resend},
-		teamPath + "/revoke":                        {run: s.revokeInvitation},
-		ownerPath:                                   {run: s.handOver, waiting: "org_owner"},
 		"/settings/security/password":               {run: s.changePassword, waiting: "first_password"},
 		"/settings/security/two-factor/start":       {run: s.startTwoFactor, waiting: "two_factor_on"},
 		"/settings/security/two-factor/confirm":     {run: s.confirmTwoFactor, waiting: "two_factor_on"},
@@ -139,11 +110,15 @@ func (s *Site) routes() {
 		"/settings/security/sessions/revoke":        {run: s.revoke},
 		"/settings/security/sessions/revoke-others": {run: s.revokeOthers},
 		"/settings/security/sessions/revoke-all":    {run: s.revokeAll},
-	} {
+	})
+	s.mux.HandleFunc("/", s.unknown)
+}
+
+func (s *Site) actionRoutes(actions map[string]action) {
+	for path, a := range actions {
 		s.actions[path] = a
 		s.post(path, s.signedIn(s.act(path)))
 	}
-	s.mux.HandleFunc("/", s.unknown)
 }
 
 // visit is one request under way.

@@ -38,8 +38,7 @@ type OrgGeneral struct {
 	Saved  string // "about", "created", "restored", "joined" or ""
 	Slug   string
 	Name   string
-	Role   string // of the person
-	Edit   bool   // they may change it
+	Edit   bool // they may change it
 	About  OrgAboutCard
 	People OrgPeopleCard
 	Delete *OrgDeleteCard // nil: they may not
