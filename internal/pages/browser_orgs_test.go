@@ -40,6 +40,24 @@ func orgScriptWorks(t *testing.T, b *browser.Browser, server string) {
 	})
 }
 
+func orgsOnAPhone(t *testing.T, b *browser.Browser, server string) {
+	tab := b.Tab(t, server)
+	tab.Open("/me-org?lang=de")
+	tab.Look(browser.Phone, browser.Light)
+	script[any](t, tab, `document.querySelector(".top > details > summary").click()`)
+	script[any](t, tab, `document.querySelector(".top .switch > summary").click()`)
+	width := func(selector string) string {
+		return `document.querySelector("` + selector + `").getBoundingClientRect().width`
+	}
+	require.InDelta(t, script[float64](t, tab, width(".top nav")), script[float64](t, tab, width(".top .switch > summary")), 1, "as wide as the menu")
+	require.True(t, script[bool](t, tab, `document.querySelector(".top > details").open && document.querySelector(".top .switch").open`))
+	require.Empty(t, tab.Sideways())
+	require.Empty(t, tab.Violations())
+	if dir := os.Getenv(picturesVariable); dir != "" {
+		tab.Picture(dir + "/org-menu-phone.png")
+	}
+}
+
 func teamScriptWorks(t *testing.T, b *browser.Browser, server string) {
 	tab := b.Tab(t, server)
 	t.Run("RoleIsChangedOnlyOnceItDiffers", func(t *testing.T) {

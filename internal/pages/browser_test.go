@@ -28,6 +28,7 @@ func TestInABrowser(t *testing.T) {
 	t.Run("Script", func(t *testing.T) { scriptWorks(t, b, server) })
 	t.Run("Orgs", func(t *testing.T) { orgScriptWorks(t, b, server) })
 	t.Run("Team", func(t *testing.T) { teamScriptWorks(t, b, server) })
+	t.Run("OrgMenu", func(t *testing.T) { orgsOnAPhone(t, b, server) })
 	t.Run("SmallScreen", func(t *testing.T) { smallScreen(t, b, server) })
 	t.Run("Samples", func(t *testing.T) { samplesAreSound(t, b, server) })
 }
