@@ -27,7 +27,7 @@ func orgSamples(s func(string) string, profile pages.Profile) map[string]pages.V
 		People: pages.OrgPeopleCard{Items: people, Stays: true},
 		Delete: &pages.OrgDeleteCard{},
 	}
-	created, wrong, viewer, leaving := general, general, general, general
+	created, wrong, viewer := general, general, general
 	created.Saved = "created"
 	wrong.About.Form, wrong.About.Slug = fields("slug", "slug_taken", "name", "required"), s("numbers")
 	wrong.About.Name = ""
@@ -35,7 +35,7 @@ func orgSamples(s func(string) string, profile pages.Profile) map[string]pages.V
 	viewer.Edit, viewer.Delete, viewer.People.Stays = false, nil, false
 	joinedOrg := viewer
 	joinedOrg.Saved = "joined"
-	leaving = viewer
+	leaving := viewer
 	leaving.People.Leaving, leaving.People.Next, leaving.People.At = true, s("n"), s("a")
 	profile.Orgs = pages.ProfileOrgsCard{Offer: true, Deleted: []pages.DeletedOrg{
 		{ID: s("019ac001-0000-7000-8000-00000000000a"), Name: s("Analytical Engines"), DeletedAt: now.AddDate(0, 0, -2), PurgeAt: now.AddDate(0, 0, 28)},
