@@ -3,6 +3,7 @@ package bunstore_test
 import (
 	"context"
 	"net/netip"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -128,7 +129,11 @@ func TestTheWayInIsPrepared(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			if c.config.DSN != "" {
-				c.config.DSN = dbtest.PostgresDSN(t) + " " + c.config.DSN
+				dsn, separator := dbtest.PostgresDSN(t), " "
+				if strings.Contains(dsn, "://") {
+					separator = "&"
+				}
+				c.config.DSN = dsn + separator + c.config.DSN
 			}
 			db := oneConnection(t, c.config)
 			u := person(t, db, "ada@example.com")

@@ -10,7 +10,6 @@ import "time"
 type InvitationLetter struct {
 	Token     string    `json:"token"`
 	Org       string    `json:"org"`
-	LogoURL   string    `json:"logo_url,omitempty"`
 	Inviter   string    `json:"inviter"`
 	Role      Role      `json:"role"`
 	ExpiresAt time.Time `json:"expires_at"`

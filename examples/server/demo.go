@@ -106,10 +106,10 @@ func (s *server) seed(ctx context.Context) error {
 type demoPerson struct{ email, name, role string }
 
 var demoPeople = []demoPerson{
-	{"grace@example.com", "Grace Hopper", "admin"},
-	{"alan@example.com", "Alan Turing", "member"},
-	{"hedy@example.com", "Hedy Lamarr", "viewer"},
-	{"charles@example.com", "", "member"},
+	{"grace.hopper@example.com", "Grace Hopper", "admin"},
+	{"alan.turing@example.com", "Alan Turing", "member"},
+	{"hedy.lamarr@example.com", "Hedy Lamarr", "viewer"},
+	{"charles.babbage@example.com", "", "member"},
 }
 
 const demoOrg = "analytical-engines"

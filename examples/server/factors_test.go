@@ -170,7 +170,7 @@ func tireOfCodes(t *testing.T, b *browser.Browser) {
 func (v visitor) useKey() {
 	v.t.Helper()
 	v.Until(`document.querySelector("form[data-passkey]:not([hidden]) button:enabled")`)
-	browser.Eval[bool](v.Tab, `(document.querySelector("form[data-passkey] button").click(), true)`)
+	browser.Eval[bool](v.Tab, `(document.querySelector("form[data-passkey] button")?.click(), true)`)
 }
 
 // A passkey is made, signs in by itself, is a second factor, and proves anew who

@@ -15,7 +15,7 @@ type org struct {
 	ID             string     `json:"id"`
 	Slug           string     `json:"slug"`
 	Name           string     `json:"name"`
-	LogoURL        string     `json:"logo_url"`
+	LogoURL        *string    `json:"logo_url" doc:"Null: organizations have no logos yet"`
 	DefaultProject *string    `json:"default_project_id"`
 	Role           string     `json:"role" enum:"owner,admin,member,viewer"`
 	Permissions    []string   `json:"permissions" doc:"What this role may do here"`
@@ -30,7 +30,7 @@ func (a *API) orgOf(c *call, v orgs.OrgView) (*org, error) {
 		return nil, err
 	}
 	out := &org{
-		ID: v.ID.String(), Slug: v.Slug, Name: v.Name, LogoURL: a.logo(v.LogoKey), Role: string(v.Membership.Role),
+		ID: v.ID.String(), Slug: v.Slug, Name: v.Name, Role: string(v.Membership.Role),
 		Plan: plan, CreatedAt: v.CreatedAt, DeletedAt: instant(v.DeletedAt), Permissions: []string{},
 	}
 	if v.DefaultProject != "" {
@@ -40,11 +40,6 @@ func (a *API) orgOf(c *call, v orgs.OrgView) (*org, error) {
 		out.Permissions = append(out.Permissions, string(p))
 	}
 	return out, nil
-}
-
-// logo is an absolute address, so that the host can show it elsewhere.
-func (a *API) logo(key string) string {
-	return strings.TrimSuffix(a.c.PublicURL.String(), "/") + a.c.Pages + "/logos/" + key + "/128"
 }
 
 // moved leads a member who asks by a former slug to the present one.
@@ -200,7 +195,7 @@ type orgRole struct {
 	ID        string     `json:"id"`
 	Slug      string     `json:"slug"`
 	Name      string     `json:"name"`
-	LogoURL   string     `json:"logo_url"`
+	LogoURL   *string    `json:"logo_url" doc:"Null: organizations have no logos yet"`
 	Role      string     `json:"role" enum:"owner,admin,member,viewer"`
 	DeletedAt *time.Time `json:"deleted_at,omitempty"`
 	PurgeAt   *time.Time `json:"purge_at,omitempty"`
@@ -218,7 +213,7 @@ func (a *API) myOrgs(c *call) (*orgList, error) {
 	out := &orgList{Items: make([]orgRole, 0, len(all))}
 	for _, v := range all {
 		out.Items = append(out.Items, orgRole{
-			v.ID.String(), v.Slug, v.Name, a.logo(v.LogoKey), string(v.Membership.Role), instant(v.DeletedAt), instant(v.PurgeAt),
+			v.ID.String(), v.Slug, v.Name, nil, string(v.Membership.Role), instant(v.DeletedAt), instant(v.PurgeAt),
 		})
 	}
 	return out, nil
@@ -231,7 +226,7 @@ func (a *API) joinable(c *call) (*orgList, error) {
 	}
 	out := &orgList{Items: make([]orgRole, 0, len(all))}
 	for _, j := range all {
-		out.Items = append(out.Items, orgRole{ID: j.Org.ID.String(), Slug: j.Org.Slug, Name: j.Org.Name, LogoURL: a.logo(j.Org.LogoKey), Role: string(j.Role)})
+		out.Items = append(out.Items, orgRole{ID: j.Org.ID.String(), Slug: j.Org.Slug, Name: j.Org.Name, Role: string(j.Role)})
 	}
 	return out, nil
 }
