@@ -466,6 +466,7 @@ func TestOrganizationAsksForTwoFactors(t *testing.T) {
 		require.Equal(t, 422, a.owner.API(put, policy, far).Status)
 		api(t, a.owner, put, policy, want, 200)
 		app.Mail.Last("member@acme.example", "orgs.second_factor_required")
+		require.Equal(t, []any{"acme-inc"}, api(t, a.member, get, "/account/second-factor", nil, 200)["required_by"])
 		api(t, a.member, get, org, nil, 200)
 		app.Clock.Advance(48 * time.Hour)
 		refused(t, a.member, get, org, nil, 403, "second_factor_enrollment_required")

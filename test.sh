@@ -88,6 +88,7 @@ requirements='
 have git|git|git: one test clones the repository
 have curl|curl|curl: a client that is not ours, for the HTTP tests
 have oathtool|oathtool|oathtool: an authenticator app that is not ours
+have zbarimg|zbar-tools|zbarimg: a reader of QR codes that is not ours
 have_certificates|ca-certificates|certificates: modules are fetched over HTTPS
 have_gcc|gcc libc6-dev|gcc: for the race detector
 have_postgres|postgresql|PostgreSQL server: the tests run on SQLite and on PostgreSQL

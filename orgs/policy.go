@@ -34,7 +34,7 @@ const (
 
 var policy = audit.Policy{
 	PermOrgCreate:      {SignedIn: true},
-	PermOrgList:        {SignedIn: true},
+	PermOrgList:        {SignedIn: true, Enrollment: true}, // they may be who asks for it
 	PermOrgView:        {SignedIn: true, Role: string(Viewer)},
 	PermOrgUpdate:      {SignedIn: true, Role: string(Admin)},
 	PermOrgDelete:      {SignedIn: true, Role: string(Owner), StepUp: true},

@@ -15,7 +15,7 @@ type factors struct {
 	TOTP        totpState       `json:"totp"`
 	BackupCodes backupCodeState `json:"backup_codes"`
 	Passkeys    int             `json:"passkeys" doc:"How many"`
-	RequiredBy  []string        `json:"required_by" doc:"Who asks for two factors: host, or organizations"`
+	RequiredBy  []string        `json:"required_by" doc:"Who asks for two factors: host, and the slugs of organizations"`
 }
 
 type totpState struct {
@@ -39,6 +39,15 @@ func (a *API) factors(c *call) (*factors, error) {
 	}
 	if f.Required {
 		out.RequiredBy = append(out.RequiredBy, "host")
+	}
+	all, err := a.c.Flows.Orgs.List(c.ctx(), c.actor())
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range all {
+		if v.RequireSecondFactor && v.DeletedAt.IsZero() {
+			out.RequiredBy = append(out.RequiredBy, v.Slug)
+		}
 	}
 	return out, nil
 }

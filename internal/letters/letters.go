@@ -31,7 +31,7 @@ type Config struct {
 
 	// Override lets a host write a letter itself: it returns the message and
 	// true, or false for the product's own words. letter is the typed data of
-	// package accounts, security or orgs as JSON. An error fails the letter for now.
+	// package accounts, security or orgs as JSON. An error fails this attempt, and the letter is tried again.
 	Override func(ctx context.Context, kind string, to mail.Recipient, letter json.RawMessage) (mail.Message, bool, error)
 }
 
