@@ -14,6 +14,7 @@ type ActorKind string
 const (
 	KindAnonymous ActorKind = "anonymous" // nobody is signed in
 	KindUser      ActorKind = "user"      // a person, by a session
+	KindToken     ActorKind = "api_token" // a program, by an API token
 	KindSystem    ActorKind = "system"    // a job of the product itself
 	KindSupport   ActorKind = "support"   // the host's staff, through the service API
 )
@@ -26,6 +27,7 @@ type Actor struct {
 	User    id.User
 	Name    string // at this moment; entries keep it
 	Session id.Session
+	Token   id.Token // of an API token
 
 	// Version is that of the credential at the time of authentication, and
 	// SignedInAt when the session began. What changes a credential refuses an

@@ -54,6 +54,7 @@ type Entry struct {
 	Org  id.Org  // whose log it belongs to; zero: none
 
 	Session   id.Session
+	Token     id.Token // when the actor is an API token
 	IP        netip.Addr
 	UserAgent string
 	RequestID string
@@ -82,7 +83,7 @@ func (a Actor) Did(action Action, target Target, now time.Time, changes ...Chang
 	return Entry{
 		ID: id.NewEntry(), At: now, Action: action, Outcome: Done,
 		ActorKind: kind, ActorID: a.User, ActorName: a.Name, Target: target, Changes: changes,
-		Session: a.Session, IP: a.IP, UserAgent: a.UserAgent, RequestID: a.RequestID,
+		Session: a.Session, Token: a.Token, IP: a.IP, UserAgent: a.UserAgent, RequestID: a.RequestID,
 	}
 }
 

@@ -35,6 +35,7 @@ type (
 	factorKind  struct{}
 	inviteKind  struct{}
 	domainKind  struct{}
+	tokenKind   struct{}
 )
 
 // The nouns.
@@ -57,6 +58,8 @@ type (
 	Invitation = ID[inviteKind]
 	// Domain identifies a mail domain of an organization.
 	Domain = ID[domainKind]
+	// Token identifies an API token. It is public and opens nothing.
+	Token = ID[tokenKind]
 )
 
 // NewUser returns a new identifier.
@@ -86,6 +89,9 @@ func NewInvitation() Invitation { return Invitation(uuid.Must(uuid.NewV7())) }
 // NewDomain returns a new identifier.
 func NewDomain() Domain { return Domain(uuid.Must(uuid.NewV7())) }
 
+// NewToken returns a new identifier.
+func NewToken() Token { return Token(uuid.Must(uuid.NewV7())) }
+
 // ParseUser reads the canonical form; anything else is [ErrMalformed].
 func ParseUser(s string) (User, error) { return parse[userKind](s) }
 
@@ -103,6 +109,9 @@ func ParseInvitation(s string) (Invitation, error) { return parse[inviteKind](s)
 
 // ParseDomain reads the canonical form; anything else is [ErrMalformed].
 func ParseDomain(s string) (Domain, error) { return parse[domainKind](s) }
+
+// ParseToken reads the canonical form; anything else is [ErrMalformed].
+func ParseToken(s string) (Token, error) { return parse[tokenKind](s) }
 
 // ParseEntry reads the canonical form; anything else is [ErrMalformed].
 func ParseEntry(s string) (Entry, error) { return parse[entryKind](s) }
