@@ -33,7 +33,14 @@ const orgCrowd = `
 	INSERT INTO settings_invitation_links SELECT token_hash, org_id, now() - interval '1 hour' FROM settings_invitations;
 	INSERT INTO settings_org_domains
 	SELECT md5('d' || i)::uuid, md5('o' || (i % 1000 + 1))::uuid, i || '.example.com', 'token', now(), true, 'member', now()
-	FROM generate_series(1, 2000) AS i;`
+	FROM generate_series(1, 2000) AS i;
+	INSERT INTO settings_imports
+	SELECT md5('m' || i)::uuid, md5('o' || (i % 1000 + 1))::uuid, md5('u1')::uuid, 'Ada', NULL, NULL, '', '', now() - i * interval '1 minute',
+		CASE WHEN i % 10 <> 0 THEN now() END, now()
+	FROM generate_series(1, 2000) AS i;
+	INSERT INTO settings_import_rows
+	SELECT md5('m' || i)::uuid, j, j || '@example.com', 'member', '[]', CASE WHEN i % 10 = 0 THEN 'waiting' ELSE 'invited' END, ''
+	FROM generate_series(1, 2000) AS i, generate_series(2, 20) AS j;`
 
 // orgQueries are those of hotQueries about organizations. What they ask for is in
 // orgCrowd, but nothing depends on that.
@@ -102,6 +109,26 @@ func orgQueries(db *bunstore.DB, at orgPlace) map[string]query {
 		"SetOwner": {[]string{"settings_members_", "settings_orgs_pkey"}, writes(func(ctx context.Context, tx orgs.Tx) error {
 			return tx.SetOwner(ctx, at.large, id.NewUser(), at.user, now)
 		}, orgs.ErrStaleOwner)},
+		"Import": {[]string{"settings_import_rows_"}, func(ctx context.Context) error {
+			_, err := r.Import(ctx, at.small, at.file)
+			return allow(err, orgs.ErrImportNotFound)
+		}},
+		"Imports": {[]string{"settings_imports_org"}, func(ctx context.Context) error { _, err := r.Imports(ctx, at.small, 5); return err }},
+		"ImportRows": {[]string{"settings_import_rows_"}, func(ctx context.Context) error {
+			_, err := r.ImportRows(ctx, at.file, orgs.RowWaiting, 5, 10)
+			return err
+		}},
+		"ClaimImport": {[]string{"settings_imports_open"}, writes(func(ctx context.Context, tx orgs.Tx) error {
+			_, err := tx.ClaimImport(ctx, now.Add(time.Hour), now.Add(2*time.Hour))
+			return err
+		}, orgs.ErrImportNotFound)},
+		"EndImportRow": {[]string{"settings_import_rows_"}, writes(func(ctx context.Context, tx orgs.Tx) error {
+			return tx.EndImportRow(ctx, at.file, 3, orgs.RowInvited, "", now)
+		}, orgs.ErrImportNotFound)},
+		"PurgeImports": {[]string{"settings_imports_created"}, writes(func(ctx context.Context, tx orgs.Tx) error {
+			_, err := tx.PurgeImports(ctx, now.Add(-7*24*time.Hour), 20)
+			return err
+		})},
 		"PurgeInvitations": {
 			[]string{"settings_invitations_ended", "settings_invitations_expires", "settings_invitation_links_made", "settings_org_slugs_reserved"},
 			writes(func(ctx context.Context, tx orgs.Tx) error {
@@ -116,13 +143,14 @@ func orgQueries(db *bunstore.DB, at orgPlace) map[string]query {
 type orgPlace struct {
 	user         id.User // a member of both
 	large, small id.Org
+	file         id.Import
 }
 
 func placeOnPostgres(t *testing.T, db *bunstore.DB) orgPlace {
 	t.Helper()
 	var at orgPlace
-	require.NoError(t, db.Conn(t.Context()).NewRaw(`SELECT md5('u11')::uuid, md5('o1')::uuid, md5('o7')::uuid`).
-		Scan(t.Context(), &at.user, &at.large, &at.small))
+	require.NoError(t, db.Conn(t.Context()).NewRaw(`SELECT md5('u11')::uuid, md5('o1')::uuid, md5('o7')::uuid, md5('m10')::uuid`).
+		Scan(t.Context(), &at.user, &at.large, &at.small, &at.file))
 	return at
 }
 
@@ -143,9 +171,9 @@ func TestOrgPlansOnSQLite(t *testing.T) {
 	renames := strings.NewReplacer(
 		"settings_orgs_pkey", "SEARCH o USING PRIMARY KEY", "settings_org_slugs_pkey", "SEARCH s USING PRIMARY KEY",
 		"settings_users_pkey", "SEARCH u USING PRIMARY KEY", "settings_invitations_token_hash_key", "token_hash=?",
-		"settings_members_", "SEARCH", // whichever
+		"settings_members_", "SEARCH", "settings_import_rows_", "SEARCH", // whichever
 	)
-	for name, q := range orgQueries(db, orgPlace{tm.owner, tm.org, tm.org}) {
+	for name, q := range orgQueries(db, orgPlace{tm.owner, tm.org, tm.org, id.NewImport()}) {
 		t.Run(name, func(t *testing.T) {
 			clear(seen.statements)
 			require.NoError(t, allow(q.ask(t.Context()), orgs.ErrOrgNotFound))

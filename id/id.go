@@ -36,6 +36,7 @@ type (
 	inviteKind  struct{}
 	domainKind  struct{}
 	tokenKind   struct{}
+	importKind  struct{}
 )
 
 // The nouns.
@@ -60,6 +61,8 @@ type (
 	Domain = ID[domainKind]
 	// Token identifies an API token. It is public and opens nothing.
 	Token = ID[tokenKind]
+	// Import identifies a file of addresses that are invited to an organization.
+	Import = ID[importKind]
 )
 
 // NewUser returns a new identifier.
@@ -92,6 +95,9 @@ func NewDomain() Domain { return Domain(uuid.Must(uuid.NewV7())) }
 // NewToken returns a new identifier.
 func NewToken() Token { return Token(uuid.Must(uuid.NewV7())) }
 
+// NewImport returns a new identifier.
+func NewImport() Import { return Import(uuid.Must(uuid.NewV7())) }
+
 // ParseUser reads the canonical form; anything else is [ErrMalformed].
 func ParseUser(s string) (User, error) { return parse[userKind](s) }
 
@@ -112,6 +118,9 @@ func ParseDomain(s string) (Domain, error) { return parse[domainKind](s) }
 
 // ParseToken reads the canonical form; anything else is [ErrMalformed].
 func ParseToken(s string) (Token, error) { return parse[tokenKind](s) }
+
+// ParseImport reads the canonical form; anything else is [ErrMalformed].
+func ParseImport(s string) (Import, error) { return parse[importKind](s) }
 
 // ParseEntry reads the canonical form; anything else is [ErrMalformed].
 func ParseEntry(s string) (Entry, error) { return parse[entryKind](s) }

@@ -38,6 +38,12 @@ var (
 	// ErrInvitationNotFound: no such invitation of this organization.
 	ErrInvitationNotFound = fault.New(fault.NotFound, "not_found", "orgs: invitation not found")
 
+	// ErrImportNotFound: no such import of this organization.
+	ErrImportNotFound = fault.New(fault.NotFound, "not_found", "orgs: import not found")
+
+	// ErrImportTooLarge: the file is larger than MaxImportBytes.
+	ErrImportTooLarge = fault.New(fault.TooLarge, "too_large", "orgs: the file is larger than 1 MiB")
+
 	// ErrLinkGone: unknown, used, expired, revoked or superseded; one answer for all.
 	ErrLinkGone = fault.New(fault.Gone, "link_gone", "orgs: link is gone")
 

@@ -133,6 +133,8 @@ type Position struct {
 // Reader is what can be read outside of a transaction and inside. Deleted people
 // are nobody: not found, no members.
 type Reader interface {
+	ImportReader
+
 	// Org returns an organization, also a deleted one, else ErrOrgNotFound.
 	Org(ctx context.Context, org id.Org) (Org, error)
 
@@ -215,6 +217,7 @@ type Store interface {
 // one is called with the organization locked, except InsertOrg.
 type Tx interface {
 	Reader
+	ImportTx
 	audit.Appender
 	mail.Outbox
 

@@ -142,6 +142,8 @@ func (o Options) Orgs(t *testing.T, open Open) {
 	o.run(t, open, invitationTests())
 	o.run(t, open, invitationUseTests())
 	o.run(t, open, orgDomainTests())
+	o.run(t, open, importTests())
+	o.run(t, open, importUseTests())
 }
 
 // Mail is [Mail] with options.

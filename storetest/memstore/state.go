@@ -43,6 +43,8 @@ type state struct {
 	invitations map[id.Invitation]orgs.Invitation
 	links       map[orgs.Hash]link
 	domains     map[id.Domain]orgs.Domain
+	imports     map[id.Import]imported
+	importRows  map[importLine]orgs.ImportRow
 
 	letters map[id.Mail]letter
 	entries []audit.Entry // in the order they were appended
@@ -59,6 +61,7 @@ func (st *state) clone() *state {
 		seen: cloneMap(st.seen), alerts: cloneMap(st.alerts),
 		orgs: cloneMap(st.orgs), members: cloneMap(st.members), slugs: cloneMap(st.slugs),
 		invitations: cloneMap(st.invitations), links: cloneMap(st.links), domains: cloneMap(st.domains),
+		imports: cloneMap(st.imports), importRows: cloneMap(st.importRows),
 		letters: cloneMap(st.letters), entries: slices.Clone(st.entries),
 	}
 }

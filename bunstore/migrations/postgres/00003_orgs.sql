@@ -89,6 +89,39 @@ CREATE TABLE settings_invitation_links (
 CREATE INDEX settings_invitation_links_org ON settings_invitation_links (org_id, made_at);
 CREATE INDEX settings_invitation_links_made ON settings_invitation_links (made_at);
 
+-- Files of addresses that are invited one after the other. Who started one is
+-- written as in the audit log. Whoever works on one has claimed it until then.
+CREATE TABLE settings_imports (
+    id            uuid PRIMARY KEY,
+    org_id        uuid NOT NULL REFERENCES settings_orgs (id) ON DELETE CASCADE,
+    started_by    uuid NOT NULL,
+    name          text NOT NULL,
+    session_id    uuid,
+    ip            text,
+    user_agent    text NOT NULL,
+    request_id    text NOT NULL,
+    created_at    timestamptz NOT NULL,
+    ended_at      timestamptz,
+    claimed_until timestamptz NOT NULL
+);
+CREATE INDEX settings_imports_org ON settings_imports (org_id, id);
+CREATE INDEX settings_imports_created ON settings_imports (created_at);
+CREATE INDEX settings_imports_open ON settings_imports (claimed_until, id) WHERE ended_at IS NULL;
+
+CREATE TABLE settings_import_rows (
+    import_id uuid NOT NULL REFERENCES settings_imports (id) ON DELETE CASCADE,
+    line      integer NOT NULL CHECK (line > 0),
+    email     text NOT NULL CHECK (char_length(email) <= 320),
+    role      text NOT NULL CHECK (role IN ('', 'admin', 'member', 'viewer')),
+    projects  jsonb NOT NULL,
+    state     text NOT NULL CHECK (state IN ('waiting', 'invited', 'refused')),
+    code      text NOT NULL CHECK (char_length(code) <= 64),
+    CHECK ((state = 'refused') = (code <> '')),
+    CHECK (state <> 'waiting' OR (role <> '' AND email <> '')),
+    PRIMARY KEY (import_id, line)
+);
+CREATE INDEX settings_import_rows_state ON settings_import_rows (import_id, state, line);
+
 -- A proven domain is one organization's.
 CREATE TABLE settings_org_domains (
     id          uuid PRIMARY KEY,

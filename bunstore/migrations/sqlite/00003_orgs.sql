@@ -87,6 +87,39 @@ CREATE TABLE settings_invitation_links (
 CREATE INDEX settings_invitation_links_org ON settings_invitation_links (org_id, made_at);
 CREATE INDEX settings_invitation_links_made ON settings_invitation_links (made_at);
 
+-- Files of addresses that are invited one after the other. Who started one is
+-- written as in the audit log. Whoever works on one has claimed it until then.
+CREATE TABLE settings_imports (
+    id            TEXT PRIMARY KEY CHECK (length(id) = 36),
+    org_id        TEXT NOT NULL REFERENCES settings_orgs (id) ON DELETE CASCADE,
+    started_by    TEXT NOT NULL,
+    name          TEXT NOT NULL,
+    session_id    TEXT,
+    ip            TEXT,
+    user_agent    TEXT NOT NULL,
+    request_id    TEXT NOT NULL,
+    created_at    TEXT NOT NULL,
+    ended_at      TEXT,
+    claimed_until TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX settings_imports_org ON settings_imports (org_id, id);
+CREATE INDEX settings_imports_created ON settings_imports (created_at);
+CREATE INDEX settings_imports_open ON settings_imports (claimed_until, id) WHERE ended_at IS NULL;
+
+CREATE TABLE settings_import_rows (
+    import_id TEXT NOT NULL REFERENCES settings_imports (id) ON DELETE CASCADE,
+    line      INTEGER NOT NULL CHECK (line > 0),
+    email     TEXT NOT NULL CHECK (length(email) <= 320),
+    role      TEXT NOT NULL CHECK (role IN ('', 'admin', 'member', 'viewer')),
+    projects  TEXT NOT NULL,
+    state     TEXT NOT NULL CHECK (state IN ('waiting', 'invited', 'refused')),
+    code      TEXT NOT NULL CHECK (length(code) <= 64),
+    CHECK ((state = 'refused') = (code <> '')),
+    CHECK (state <> 'waiting' OR (role <> '' AND email <> '')),
+    PRIMARY KEY (import_id, line)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX settings_import_rows_state ON settings_import_rows (import_id, state, line);
+
 -- A proven domain is one organization's.
 CREATE TABLE settings_org_domains (
     id          TEXT PRIMARY KEY CHECK (length(id) = 36),
