@@ -185,6 +185,11 @@ func (s *Service) UpdateDomain(ctx context.Context, actor audit.Actor, ref strin
 		if d, err = domainOf(ctx, tx, v.ID, domain); err != nil {
 			return err
 		}
+		if in.AutoJoin != nil && *in.AutoJoin {
+			if err := s.c.Entitlements.Require(ctx, v.ID, DomainAutoJoin); err != nil {
+				return err
+			}
+		}
 		var changes []audit.Change
 		if in.Role != nil {
 			role, err := assignable("role", *in.Role)
@@ -198,13 +203,8 @@ func (s *Service) UpdateDomain(ctx context.Context, actor audit.Actor, ref strin
 			d.Role = role
 		}
 		if in.AutoJoin != nil {
-			if *in.AutoJoin {
-				if err := s.c.Entitlements.Require(ctx, v.ID, DomainAutoJoin); err != nil {
-					return err
-				}
-				if d.VerifiedAt.IsZero() {
-					return ErrDomainUnproven
-				}
+			if *in.AutoJoin && d.VerifiedAt.IsZero() {
+				return ErrDomainUnproven
 			}
 			changes = append(changes, audit.Change{Field: "auto_join", Before: yesNo(d.AutoJoin), After: yesNo(*in.AutoJoin)})
 			d.AutoJoin = *in.AutoJoin

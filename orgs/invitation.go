@@ -21,7 +21,7 @@ const MaxInvited = 50
 
 // Invite is what inviting needs.
 type Invite struct {
-	Emails   []string // 1 to 50; several need the feature BulkInvitations
+	Emails   []string // 1 to 50
 	Role     string   // "": member
 	Projects []string // of the host's directory
 }

@@ -85,12 +85,14 @@ func (s *Service) SetRole(ctx context.Context, actor audit.Actor, ref string, us
 		if m, err = tx.Member(ctx, v.ID, user); err != nil {
 			return err
 		}
-		if m.Role == Owner || Role(role) == Owner {
-			return ErrOwnerRequired
+		to := Role(role)
+		if to != Owner { // which is no mistake in what was typed
+			if to, err = assignable("role", role); err != nil {
+				return err
+			}
 		}
-		to, err := assignable("role", role)
-		if err != nil {
-			return err
+		if m.Role == Owner || to == Owner {
+			return ErrOwnerRequired
 		}
 		if !v.Membership.Role.AtLeast(to) || !v.Membership.Role.AtLeast(m.Role) {
 			return ErrForbidden
@@ -149,18 +151,18 @@ func (s *Service) Remove(ctx context.Context, actor audit.Actor, ref string, use
 func (s *Service) TransferOwnership(ctx context.Context, actor audit.Actor, ref string, to id.User, confirm string) error {
 	now := s.now()
 	return s.change(ctx, actor, ref, PermTransfer, now, func(ctx context.Context, tx Tx, v OrgView) error {
-		if err := confirmed(v, confirm); err != nil {
-			return err
-		}
-		if to == actor.User {
-			return fault.Fields{{Name: "user_id", Code: "invalid", Message: "is the Owner already"}}
-		}
 		m, err := tx.Member(ctx, v.ID, to)
 		if err != nil || m.Suspended {
 			if err == nil {
 				err = ErrNotMember
 			}
 			return err
+		}
+		if err := confirmed(v, confirm); err != nil {
+			return err
+		}
+		if to == actor.User {
+			return fault.Fields{{Name: "user_id", Code: "invalid", Message: "is the Owner already"}}
 		}
 		if v.demands(now) && !m.Person.TwoFactor {
 			return fault.Fields{{Name: "user_id", Code: "second_factor_missing", Message: "has no second factor, which this organization asks for"}}

@@ -125,8 +125,8 @@ func (s *Service) allow(a audit.Actor, p audit.Permission, now time.Time) error 
 }
 
 // admit finds the organization that ref names and checks what the actor may do
-// there, in this order: signed in, such an organization, the role, the plan, the
-// demand for a second factor, a fresh proof.
+// there, in this order: signed in, such an organization, the role, the demand for
+// a second factor, the plan, a fresh proof.
 func (s *Service) admit(ctx context.Context, from Reader, a audit.Actor, ref string, perm audit.Permission, now time.Time) (OrgView, error) {
 	if err := s.allow(a, perm, now); err != nil {
 		return OrgView{}, err
@@ -142,8 +142,8 @@ func (s *Service) admit(ctx context.Context, from Reader, a audit.Actor, ref str
 		if deleted {
 			return OrgView{}, ErrOrgNotFound
 		}
-		if !v.Membership.Role.AtLeast(Owner) {
-			return OrgView{}, ErrForbidden
+		if err := s.permitted(ctx, v, a, perm, now); err != nil {
+			return OrgView{}, err
 		}
 		return OrgView{}, ErrNotDeleted
 	}
@@ -155,13 +155,13 @@ func (s *Service) permitted(ctx context.Context, v OrgView, a audit.Actor, perm 
 	if !v.Membership.Role.AtLeast(Role(rule.Role)) {
 		return ErrForbidden
 	}
-	if f, ok := features[perm]; ok {
+	if v.demands(now) && !a.SecondFactor && a.Proofs.Passkey.IsZero() && perm != PermLeave {
+		return audit.ErrEnrollmentRequired
+	}
+	if f := FeatureOf(perm); f != "" {
 		if err := s.c.Entitlements.Require(ctx, v.ID, f); err != nil {
 			return err
 		}
-	}
-	if v.demands(now) && !a.SecondFactor && a.Proofs.Passkey.IsZero() && perm != PermLeave {
-		return audit.ErrEnrollmentRequired
 	}
 	if rule.StepUp {
 		return a.RequireStepUp(now, s.c.StepUpAge)

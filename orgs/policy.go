@@ -60,6 +60,10 @@ var features = map[audit.Permission]Feature{
 	PermPolicyChange: RequiredSecondFactor,
 }
 
+// FeatureOf returns what a plan must include for a permission, beside the role; ""
+// for nothing.
+func FeatureOf(p audit.Permission) Feature { return features[p] }
+
 // DefaultPolicy returns what each permission of this package needs, unless
 // Config.Roles says otherwise.
 func DefaultPolicy() audit.Policy { return maps.Clone(policy) }

@@ -15,6 +15,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/aegisrunner/account-settings/audit"
+	"github.com/aegisrunner/account-settings/orgs"
 )
 
 var pathParam = regexp.MustCompile(`\{(\w+)\}`)
@@ -22,10 +23,14 @@ var pathParam = regexp.MustCompile(`\{(\w+)\}`)
 // operation is a route as the OpenAPI document says it.
 func operation(api huma.API, rt route, rule audit.Rule) *huma.Operation {
 	schemas := api.OpenAPI().Components.Schemas
+	extensions := map[string]any{"x-permission": string(rt.permission), "x-step-up": rule.StepUp, "x-role": rule.Role}
+	if f := orgs.FeatureOf(rt.permission); f != "" {
+		extensions["x-feature"] = string(f)
+	}
 	op := &huma.Operation{
 		Method: rt.method, Path: rt.path, Tags: []string{rt.tag}, Summary: rt.summary, Description: rt.about,
 		OperationID: operationID(rt), DefaultStatus: rt.status, Responses: map[string]*huma.Response{},
-		Extensions: map[string]any{"x-permission": string(rt.permission), "x-step-up": rule.StepUp, "x-role": rule.Role},
+		Extensions: extensions,
 	}
 	for _, m := range pathParam.FindAllStringSubmatch(rt.path, -1) {
 		op.Parameters = append(op.Parameters, &huma.Param{
@@ -81,6 +86,9 @@ func problemCodes(rt route, rule audit.Rule) []string {
 	}
 	if rule.Role != "" {
 		codes = append(codes, "forbidden", "second_factor_enrollment_required")
+	}
+	if orgs.FeatureOf(rt.permission) != "" {
+		codes = append(codes, "plan_required")
 	}
 	if strings.Contains(rt.path, "{") {
 		codes = append(codes, "not_found")

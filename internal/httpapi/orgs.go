@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aegisrunner/account-settings/fault"
 	"github.com/aegisrunner/account-settings/id"
 	"github.com/aegisrunner/account-settings/orgs"
 )
@@ -184,6 +185,9 @@ type transfer struct {
 }
 
 func (a *API) transfer(c *call, in transfer) (*nothing, error) {
+	if in.UserID == "" {
+		return nil, fault.Fields{{Name: "user_id", Code: "required", Message: "is required"}}
+	}
 	user, err := id.ParseUser(in.UserID)
 	if err != nil {
 		user = id.User{} // nobody, which is said after whether the caller may ask

@@ -160,7 +160,25 @@ func (a *API) run(c *call, rt route, rule audit.Rule) (any, error) {
 	if err := a.policy.Check(c.actor(), rt.permission, a.c.Now(), a.c.StepUpAge); err != nil {
 		return nil, err
 	}
-	return rt.handler.serve(a, c)
+	out, err := rt.handler.serve(a, c)
+	if err != nil && rule.Role != "" && aboutInput(err) {
+		// What is decided with the organization is decided by the service, after the
+		// input was read here. It is said before any opinion on the input all the same.
+		if err := a.c.Flows.Orgs.May(c.ctx(), c.actor(), ref(c), rt.permission); err != nil {
+			return nil, err
+		}
+	}
+	return out, err
+}
+
+// aboutInput reports whether a request was refused for what it holds.
+func aboutInput(err error) bool {
+	for _, kind := range []error{fault.Malformed, fault.Invalid, fault.TooLarge, fault.Unsupported} {
+		if errors.Is(err, kind) {
+			return true
+		}
+	}
+	return false
 }
 
 const maxBody = 64 << 10

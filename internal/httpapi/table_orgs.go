@@ -151,13 +151,11 @@ var orgTable = []route{
 	{
 		method: http.MethodGet, path: "/orgs/{org}/security-policy", permission: orgs.PermPolicyView, tag: tagOrgs, status: 200,
 		summary: "What it asks of its members, and whom that affects", handler: gives((*API).securityPolicy),
-		problems: []string{"plan_required"},
 	},
 	{
 		method: http.MethodPut, path: "/orgs/{org}/security-policy", permission: orgs.PermPolicyChange, tag: tagOrgs, status: 200,
 		summary: "Ask members for two factors, or stop asking", handler: takes((*API).putSecurityPolicy),
-		problems: []string{"plan_required"},
-		about:    "Members without a second factor are mailed, and reach nothing of the organization from grace_until on.",
+		about: "Members without a second factor are mailed, and reach nothing of the organization from grace_until on.",
 	},
 	{
 		method: http.MethodGet, path: "/orgs/{org}/projects", permission: orgs.PermProjects, tag: tagOrgs, status: 200,
