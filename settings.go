@@ -258,20 +258,20 @@ func (s *Settings) wireDomains() (err error) {
 	if err != nil {
 		return err
 	}
+	s.Orgs, err = orgs.New(orgs.Config{
+		Store: c.Store.Orgs(), Sealer: c.Keys.ring, MAC: c.Keys.ring.MAC, Limiter: c.Limiter,
+		Entitlements: c.Entitlements, Projects: c.Projects, Domains: c.Domains, Roles: c.Roles,
+		Now: c.Now, Log: c.Log, Wake: s.wakeCourier, StepUpAge: c.StepUpAge,
+	})
+	if err != nil {
+		return err
+	}
 	s.Security, err = security.New(security.Config{
 		Store: c.Store.Security(), Sealer: c.Keys.ring, MAC: c.Keys.ring.MAC, Limiter: c.Limiter,
 		Now: c.Now, Log: c.Log, Wake: s.wakeCourier, Password: c.Password, Hashing: c.Hashing,
 		SessionIdle: c.SessionIdle, SessionLifetime: c.SessionLifetime, StepUpAge: c.StepUpAge,
 		Product: c.Product, RelyingParty: relyingParty(s.url),
-		Geolocator: c.Geolocator, BreachChecker: c.BreachChecker, RequireSecondFactor: c.RequireSecondFactor,
-	})
-	if err != nil {
-		return err
-	}
-	s.Orgs, err = orgs.New(orgs.Config{
-		Store: c.Store.Orgs(), Sealer: c.Keys.ring, MAC: c.Keys.ring.MAC, Limiter: c.Limiter,
-		Entitlements: c.Entitlements, Projects: c.Projects, Domains: c.Domains, Roles: c.Roles,
-		Now: c.Now, Log: c.Log, Wake: s.wakeCourier, StepUpAge: c.StepUpAge,
+		Geolocator: c.Geolocator, BreachChecker: c.BreachChecker, RequireSecondFactor: c.RequireSecondFactor, TwoFactor: s.Orgs,
 	})
 	s.flows = &flows.Services{Store: c.Store, Accounts: s.Accounts, Security: s.Security, Orgs: s.Orgs}
 	return err

@@ -98,6 +98,8 @@ const (
 	ActionMemberSuspended    audit.Action = "orgs.member.suspended"
 	ActionMemberReinstated   audit.Action = "orgs.member.reinstated"
 	ActionRoleChanged        audit.Action = "orgs.member.role_changed"
+	ActionSecondFactorOn     audit.Action = "orgs.member.second_factor_on"
+	ActionSecondFactorOff    audit.Action = "orgs.member.second_factor_off"
 	ActionOwnershipMoved     audit.Action = "orgs.ownership_transferred"
 	ActionInvited            audit.Action = "orgs.invitation.created"
 	ActionInvitationResent   audit.Action = "orgs.invitation.resent"

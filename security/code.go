@@ -244,7 +244,7 @@ func (s *Service) refused(ctx context.Context, tx Tx, actor audit.Actor, p Perso
 	}
 	entry := actor.WasRefused(action, p.target(), "invalid_code", now).InHistoryOf(p.ID)
 	if n > refusalsKept {
-		entry.Changes = []audit.Change{{Field: "failures_in_the_last_hour", After: itoa(n)}}
+		entry.Changes = []audit.Change{{Field: fieldFailures, After: itoa(n)}}
 	}
 	return tx.AppendAudit(ctx, entry)
 }

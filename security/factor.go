@@ -104,6 +104,20 @@ type Seen struct {
 	LastSeenAt time.Time
 }
 
+// TwoFactorObserver is told whose two-factor was turned on or off, in the
+// transaction that did so, which fails if it returns an error: it does nothing
+// beside writing to the same database, with the context that it is given. It is
+// safe for concurrent use. orgs.Service is one.
+type TwoFactorObserver interface {
+	SecondFactorChanged(ctx context.Context, actor audit.Actor, user id.User, on bool, now time.Time) error
+}
+
+type nobody struct{}
+
+func (nobody) SecondFactorChanged(context.Context, audit.Actor, id.User, bool, time.Time) error {
+	return nil
+}
+
 // FactorReader is the part of [Reader] about second factors.
 type FactorReader interface {
 	// TOTP returns a person's authenticator app, confirmed or not, else

@@ -250,7 +250,10 @@ func (s *Service) dropFactors(ctx context.Context, tx Tx, actor audit.Actor, p P
 	if err := tx.ReplaceBackupCodes(ctx, p.ID, nil, now); err != nil {
 		return err
 	}
-	return tx.AppendAudit(ctx, actor.Did(ActionTOTPDisabled, p.target(), now).InHistoryOf(p.ID))
+	if err := tx.AppendAudit(ctx, actor.Did(ActionTOTPDisabled, p.target(), now).InHistoryOf(p.ID)); err != nil {
+		return err
+	}
+	return s.c.TwoFactor.SecondFactorChanged(ctx, actor, p.ID, false, now)
 }
 
 // dropBackupCodes removes those that were made at since or later.

@@ -74,7 +74,7 @@ func (s *Service) recordForgot(ctx context.Context, tx Tx, e audit.Entry, addr a
 		return err
 	}
 	if n := max(ofAddress, ofNetwork); n > refusalsKept {
-		e.Changes = []audit.Change{{Field: "requests_in_the_last_hour", After: itoa(n)}}
+		e.Changes = []audit.Change{{Field: fieldRequests, After: itoa(n)}}
 	}
 	return tx.AppendAudit(ctx, e)
 }
@@ -177,5 +177,5 @@ func sessionsEnded(n int) []audit.Change {
 	if n == 0 {
 		return nil
 	}
-	return []audit.Change{{Field: "sessions_ended", After: itoa(n)}}
+	return []audit.Change{{Field: fieldEnded, After: itoa(n)}}
 }

@@ -56,6 +56,9 @@ type Config struct {
 	// who has none enrolled is good for enrolling one, and little else.
 	RequireSecondFactor bool
 
+	// TwoFactor is told whose two-factor was turned on or off. nil: nobody is.
+	TwoFactor TwoFactorObserver
+
 	// SessionIdle ends a session that is not used; zero: 14 days.
 	// SessionLifetime ends it however active; zero: 90 days.
 	SessionIdle, SessionLifetime time.Duration
@@ -115,6 +118,9 @@ func New(c Config) (*Service, error) {
 	}
 	if c.Limiter == nil {
 		c.Limiter = NewMemoryLimiter(c.Now)
+	}
+	if c.TwoFactor == nil {
+		c.TwoFactor = nobody{}
 	}
 	defaultTo(&c.SessionIdle, 14*24*time.Hour)
 	defaultTo(&c.SessionLifetime, 90*24*time.Hour)

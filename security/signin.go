@@ -208,7 +208,7 @@ func (s *Service) remember(ctx context.Context, actor audit.Actor, account Hash,
 		}
 		entry := actor.WasRefused(action, target, "invalid_credentials", now).InHistoryOf(p.ID)
 		if n > refusalsKept {
-			entry.Changes = []audit.Change{{Field: "failures_in_the_last_hour", After: itoa(n)}}
+			entry.Changes = []audit.Change{{Field: fieldFailures, After: itoa(n)}}
 		}
 		return tx.AppendAudit(ctx, entry)
 	})

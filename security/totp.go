@@ -177,6 +177,9 @@ func (s *Service) ConfirmTOTP(ctx context.Context, actor audit.Actor, code strin
 		if err := s.factorsChanged(ctx, tx, actor, p, ActionTOTPEnabled, p.target(), out.Token, now); err != nil {
 			return err
 		}
+		if err := s.c.TwoFactor.SecondFactorChanged(ctx, actor, p.ID, true, now); err != nil {
+			return err
+		}
 		return s.post(ctx, tx, p.Recipient(), TwoFactorOnLetter{At: now, Device: s.deviceOf(ctx, actor)}, now)
 	})
 	if err != nil {
@@ -318,6 +321,9 @@ func (s *Service) disable(ctx context.Context, actor audit.Actor, p Person, in D
 		}
 		actor.Proofs.TOTP, actor.Proofs.BackupCode = time.Time{}, time.Time{}
 		if err := s.factorsChanged(ctx, tx, actor, p, ActionTOTPDisabled, p.target(), fresh, now); err != nil {
+			return err
+		}
+		if err := s.c.TwoFactor.SecondFactorChanged(ctx, actor, p.ID, false, now); err != nil {
 			return err
 		}
 		return s.post(ctx, tx, p.Recipient(), TwoFactorOffLetter{At: now, Device: s.deviceOf(ctx, actor)}, now)
