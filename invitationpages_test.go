@@ -49,8 +49,9 @@ func TestInvitationPagesWithoutScript(t *testing.T) {
 		in := url.Values{"token": {token}, "name": {"Nora"}, "password": {"short"}, "timezone": {"Europe/London"}, "locale": {"en"}}
 		require.Contains(t, string(fresh.Form("/sign-up/complete", in).Body), "<strong>Engines</strong>")
 		in.Set("password", settingstest.Password)
-		require.Equal(t, 303, fresh.Form("/sign-up/complete", in).Status)
-		require.Contains(t, opened(t, fresh, "/settings/profile"), "/settings/orgs/engines/general")
+		r := fresh.Form("/sign-up/complete", in)
+		require.Equal(t, "/settings/orgs/engines/general?saved=joined", r.Header.Get("Location"))
+		require.Contains(t, opened(t, fresh, r.Header.Get("Location")), "Welcome to Engines.")
 		require.Equal(t, 410, fresh.Get(page(token)).Status, "the link is used up")
 
 		// Somebody with an account signs in and comes back.
@@ -60,7 +61,7 @@ func TestInvitationPagesWithoutScript(t *testing.T) {
 		back := mainLink(t, opened(t, bob, page(token)))
 		require.Equal(t, "/sign-in?next="+url.QueryEscape(page(token)), back)
 		require.Equal(t, page(token), bob.Form("/invitations/accept", url.Values{"token": {token}}).Header.Get("Location"), "nobody is signed in")
-		r := bob.Form("/sign-in", url.Values{"email": {"bob@example.com"}, "password": {settingstest.Password}, "next": {page(token)}})
+		r = bob.Form("/sign-in", url.Values{"email": {"bob@example.com"}, "password": {settingstest.Password}, "next": {page(token)}})
 		require.Equal(t, page(token), r.Header.Get("Location"))
 		require.Equal(t, 200, bob.Get(page(token)).Status)
 		require.Equal(t, 200, bob.Get(page(token)).Status, "looking changes nothing")

@@ -462,6 +462,12 @@ func TestOrganizationAsksForTwoFactors(t *testing.T) {
 		mine.enroll()
 		got := api(t, a.owner, get, policy, nil, 200)
 		require.InDelta(t, 3, got["affected_count"], 0)
+		require.NotContains(t, got, "affected")
+		var names []any
+		for _, m := range api(t, a.owner, get, policy+"?preview=true", nil, 200)["affected"].([]any) {
+			names = append(names, m.(object)["name"])
+		}
+		require.Equal(t, []any{"Amy", "Max", "Vera"}, names, "who would be affected, before it is asked")
 		far := object{"require_second_factor": true, "grace_until": app.Clock.Now().Add(100 * 24 * time.Hour).Format(time.RFC3339)}
 		require.Equal(t, 422, a.owner.API(put, policy, far).Status)
 		api(t, a.owner, put, policy, want, 200)

@@ -3,6 +3,7 @@ package orgs
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/aegisrunner/account-settings/audit"
@@ -94,7 +95,7 @@ func (s *Service) link(ctx context.Context, actor audit.Actor, raw string) (Hash
 // Accept makes the person who acts a member by a link that was mailed to them.
 // ErrWrongRecipient for anybody else; ErrSeatLimit; ErrLinkGone, also when the
 // inviter may not invite any more.
-func (s *Service) Accept(ctx context.Context, actor audit.Actor, raw string) (OrgView, error) {
+func (s *Service) Accept(ctx context.Context, actor audit.Actor, raw string) (Joined, error) {
 	return s.answerLink(ctx, actor, raw, Accepted)
 }
 
@@ -106,21 +107,21 @@ func (s *Service) Decline(ctx context.Context, actor audit.Actor, raw string) er
 
 // AcceptInspected is Accept for a link that was inspected before, inside the
 // transaction that made the person: it asks no limiter.
-func (s *Service) AcceptInspected(ctx context.Context, actor audit.Actor, raw string) (OrgView, error) {
+func (s *Service) AcceptInspected(ctx context.Context, actor audit.Actor, raw string) (Joined, error) {
 	secret, ok := token.Parse(raw)
 	if !ok {
-		return OrgView{}, ErrLinkGone
+		return Joined{}, ErrLinkGone
 	}
 	return s.answer(ctx, actor, secret.Hash(), Accepted)
 }
 
-func (s *Service) answerLink(ctx context.Context, actor audit.Actor, raw string, state State) (OrgView, error) {
+func (s *Service) answerLink(ctx context.Context, actor audit.Actor, raw string, state State) (Joined, error) {
 	if err := s.allow(actor, PermInvitationMine, s.now()); err != nil {
-		return OrgView{}, err
+		return Joined{}, err
 	}
 	hash, err := s.link(ctx, actor, raw)
 	if err != nil {
-		return OrgView{}, err
+		return Joined{}, err
 	}
 	return s.answer(ctx, actor, hash, state)
 }
@@ -154,17 +155,17 @@ func (s *Service) Mine(ctx context.Context, actor audit.Actor) ([]InvitationView
 }
 
 // AnswerMine accepts or declines one of Mine.
-func (s *Service) AnswerMine(ctx context.Context, actor audit.Actor, invitation id.Invitation, state State) (OrgView, error) {
+func (s *Service) AnswerMine(ctx context.Context, actor audit.Actor, invitation id.Invitation, state State) (Joined, error) {
 	mine, err := s.Mine(ctx, actor)
 	if err != nil {
-		return OrgView{}, err
+		return Joined{}, err
 	}
 	for _, i := range mine {
 		if i.ID == invitation {
 			return s.answer(ctx, actor, i.Hash, state)
 		}
 	}
-	return OrgView{}, ErrInvitationNotFound
+	return Joined{}, ErrInvitationNotFound
 }
 
 func unauthenticatedIfGone(err error) error {
@@ -175,12 +176,12 @@ func unauthenticatedIfGone(err error) error {
 }
 
 // answer ends an invitation. What it says comes from its row alone.
-func (s *Service) answer(ctx context.Context, actor audit.Actor, hash Hash, state State) (OrgView, error) {
+func (s *Service) answer(ctx context.Context, actor audit.Actor, hash Hash, state State) (Joined, error) {
 	now := s.now()
 	if err := s.allow(actor, PermInvitationMine, now); err != nil {
-		return OrgView{}, err
+		return Joined{}, err
 	}
-	var v OrgView
+	var j Joined
 	err := s.c.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
 		i, err := tx.InvitationByHash(ctx, hash, now)
 		if err != nil {
@@ -206,13 +207,14 @@ func (s *Service) answer(ctx context.Context, actor audit.Actor, hash Hash, stat
 		if _, err := s.inviter(ctx, tx, o, i); err != nil {
 			return err
 		}
-		v = OrgView{Org: o, Membership: Membership{Org: o.ID, User: p.ID, Role: i.Role, InvitedBy: i.InvitedBy, JoinedAt: now}}
-		return s.join(ctx, tx, actor, v, p, i.Projects, "invitation", now)
+		v := OrgView{Org: o, Membership: Membership{Org: o.ID, User: p.ID, Role: i.Role, InvitedBy: i.InvitedBy, JoinedAt: now}}
+		j, err = s.join(ctx, tx, actor, v, p, i.Projects, "invitation", now)
+		return err
 	})
 	if err != nil || state == Declined {
-		return OrgView{}, err
+		return Joined{}, err
 	}
-	return v, nil
+	return j, nil
 }
 
 func (s *Service) tellHost(ctx context.Context, org id.Org, user id.User, projects []string) {
@@ -221,23 +223,55 @@ func (s *Service) tellHost(ctx context.Context, org id.Org, user id.User, projec
 	}
 }
 
+// Joined is a membership that has just begun.
+type Joined struct {
+	OrgView
+
+	// Project is where the new member lands, of the host's directory; "": nowhere
+	// in particular. It is the default one, unless the invitation names others and
+	// the role does not reach all projects: then the first that it names.
+	Project string
+}
+
+// Landing returns the project where a new member lands, as the host's directory
+// has it now. ok is false if there is none.
+func (s *Service) Landing(ctx context.Context, j Joined) (p Project, ok bool, err error) {
+	if j.Project == "" {
+		return Project{}, false, nil
+	}
+	all, err := s.c.Projects.Projects(ctx, j.ID)
+	if err != nil {
+		return Project{}, false, err
+	}
+	i := slices.IndexFunc(all, func(p Project) bool { return p.ID == j.Project })
+	if i < 0 {
+		return Project{}, false, nil
+	}
+	return all[i], true, nil
+}
+
 // join adds a member to an organization that is locked. The seat of an
 // invitation that was just accepted is not counted any more.
-func (s *Service) join(ctx context.Context, tx Tx, actor audit.Actor, v OrgView, p Person, projects []string, by string, now time.Time) error {
+func (s *Service) join(ctx context.Context, tx Tx, actor audit.Actor, v OrgView, p Person, projects []string, by string, now time.Time) (Joined, error) {
 	if len(projects) == 0 && v.DefaultProject != "" {
 		projects = []string{v.DefaultProject}
 	}
+	j := Joined{OrgView: v}
 	if len(projects) > 0 {
+		j.Project = projects[0]
+		if v.DefaultProject != "" && (v.Membership.Role.AtLeast(Admin) || slices.Contains(projects, v.DefaultProject)) {
+			j.Project = v.DefaultProject
+		}
 		// The host is told after the commit, which it cannot undo.
 		tx.AfterCommit(func(ctx context.Context) { s.tellHost(ctx, v.ID, p.ID, projects) })
 	}
 	if err := tx.InsertMember(ctx, v.Membership); err != nil {
-		return err
+		return Joined{}, err
 	}
 	if err := s.seatFree(ctx, tx, v.ID, now); err != nil {
-		return err
+		return Joined{}, err
 	}
 	entry := did(actor, ActionMemberJoined, userTarget(p), v.Org, now,
 		audit.Change{Field: "role", After: string(v.Membership.Role)}, audit.Change{Field: "by", After: by})
-	return tx.AppendAudit(ctx, entry)
+	return j, tx.AppendAudit(ctx, entry)
 }

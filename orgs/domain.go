@@ -279,18 +279,20 @@ func (s *Service) Joinable(ctx context.Context, actor audit.Actor) ([]Joinable, 
 func domainOfAddress(key string) string { return key[strings.LastIndexByte(key, '@')+1:] }
 
 // Join makes the person who acts a member of one of Joinable. ref is the
-// identifier or the slug. ErrOrgNotFound if it is none of them; ErrSeatLimit.
-func (s *Service) Join(ctx context.Context, actor audit.Actor, ref string) (OrgView, error) {
+// identifier or the slug. An invitation to it that waits for the person is
+// accepted thereby: it has a seat, and its role counts if it is the higher one.
+// ErrOrgNotFound if it is none of Joinable; ErrSeatLimit.
+func (s *Service) Join(ctx context.Context, actor audit.Actor, ref string) (Joined, error) {
 	now := s.now()
 	all, err := s.Joinable(ctx, actor)
 	if err != nil {
-		return OrgView{}, err
+		return Joined{}, err
 	}
 	i := slices.IndexFunc(all, func(j Joinable) bool { return j.Org.Slug == ref || j.Org.ID.String() == ref })
 	if i < 0 {
-		return OrgView{}, ErrOrgNotFound
+		return Joined{}, ErrOrgNotFound
 	}
-	var v OrgView
+	var j Joined
 	err = s.c.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
 		o, err := tx.LockOrg(ctx, all[i].Org.ID)
 		if err != nil {
@@ -309,11 +311,43 @@ func (s *Service) Join(ctx context.Context, actor audit.Actor, ref string) (OrgV
 		if d < 0 || !o.DeletedAt.IsZero() {
 			return ErrOrgNotFound
 		}
-		v = OrgView{Org: o, Membership: Membership{Org: o.ID, User: p.ID, Role: domains[d].Role, JoinedAt: now}}
-		return s.join(ctx, tx, actor, v, p, nil, "domain", now)
+		v := OrgView{Org: o, Membership: Membership{Org: o.ID, User: p.ID, Role: domains[d].Role, JoinedAt: now}}
+		waits, err := s.takeInvitation(ctx, tx, o, p, now)
+		if err != nil {
+			return err
+		}
+		v.Membership.InvitedBy = waits.InvitedBy
+		if waits.Role.AtLeast(v.Membership.Role) {
+			v.Membership.Role = waits.Role
+		}
+		j, err = s.join(ctx, tx, actor, v, p, waits.Projects, "domain", now)
+		return err
 	})
 	if err != nil {
-		return OrgView{}, err
+		return Joined{}, err
 	}
-	return v, nil
+	return j, nil
+}
+
+// takeInvitation accepts the invitation that waits for somebody who joins without
+// it: else it would go on taking a seat. One whose inviter may not invite any more
+// is ended, and counts for nothing. The zero one: none waits.
+func (s *Service) takeInvitation(ctx context.Context, tx Tx, o Org, p Person, now time.Time) (Invitation, error) {
+	all, err := tx.InvitationsFor(ctx, p.EmailKey, now)
+	if err != nil {
+		return Invitation{}, err
+	}
+	n := slices.IndexFunc(all, func(i Invitation) bool { return i.Org == o.ID })
+	if n < 0 {
+		return Invitation{}, nil
+	}
+	_, err = s.inviter(ctx, tx, o, all[n])
+	if errors.Is(err, ErrLinkGone) {
+		_, err = tx.EndInvitation(ctx, o.ID, all[n].ID, now)
+		return Invitation{}, err
+	}
+	if err != nil {
+		return Invitation{}, err
+	}
+	return tx.SpendInvitation(ctx, all[n].Hash, Accepted, p.ID, now)
 }

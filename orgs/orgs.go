@@ -234,6 +234,10 @@ func userTarget(p Person) audit.Target { return audit.UserTarget(p.ID, p.Name) }
 type Project struct {
 	ID   string // at most 255 bytes
 	Name string
+
+	// URL is where the host shows it: a path, or an absolute address. "": the pages
+	// do not lead there.
+	URL string
 }
 
 // ProjectDirectory lists the projects of organizations, which belong to the

@@ -33,9 +33,14 @@ func assignable(field, text string) (Role, error) {
 	return "", fault.Fields{{Name: field, Code: "invalid", Message: "must be admin, member or viewer"}}
 }
 
-// ProjectRole returns what somebody is in a project, for the host's own checks:
-// Owner and Admin of the organization are Owner and Admin of each of its
-// projects; everybody else is what the host says in explicit ("" for nothing).
+// ProjectRole returns the role that somebody has in a project in effect, for the
+// host's own checks: Owner and Admin of the organization are Owner and Admin of
+// each of its projects; everybody else is what the host says in explicit, and
+// that may be more or less than org. "" in explicit is nothing, and so is the
+// answer: such a project is not shown to them.
+//
+// org is the role of an active member, OrgView.Membership.Role of [Service.Get],
+// asked for anew with each request: it may be another by now, or none.
 func ProjectRole(org, explicit Role) Role {
 	if org.AtLeast(Admin) {
 		return org

@@ -2,9 +2,16 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"html/template"
+	"log/slog"
+	"net/http"
+	"slices"
 
+	settings "github.com/aegisrunner/account-settings"
 	"github.com/aegisrunner/account-settings/bunstore"
+	"github.com/aegisrunner/account-settings/fault"
 	"github.com/aegisrunner/account-settings/id"
 	"github.com/aegisrunner/account-settings/orgs"
 )
@@ -47,6 +54,7 @@ func (p *projects) Projects(ctx context.Context, org id.Org) ([]orgs.Project, er
 		if err := rows.Scan(&one.ID, &one.Name); err != nil {
 			return nil, err
 		}
+		one.URL = "/projects/" + org.String() + "/" + one.ID
 		all = append(all, one)
 	}
 	return all, rows.Err()
@@ -63,4 +71,82 @@ func (p *projects) Joined(ctx context.Context, org id.Org, user id.User, joined 
 		}
 	}
 	return nil
+}
+
+// role returns what a member of an organization is in one of its projects: those
+// who came to it through Joined are there what they are in the organization.
+func (p *projects) role(ctx context.Context, v orgs.OrgView, project string) (orgs.Role, error) {
+	var there bool
+	err := p.db.Conn(ctx).QueryRowContext(ctx,
+		`SELECT EXISTS (SELECT 1 FROM example_project_members WHERE org_id = ? AND project_id = ? AND user_id = ?)`,
+		v.ID.String(), project, v.Membership.User.String()).Scan(&there)
+	if err != nil {
+		return "", err
+	}
+	var explicit orgs.Role
+	if there {
+		explicit = v.Membership.Role
+	}
+	return orgs.ProjectRole(v.Membership.Role, explicit), nil
+}
+
+// projectPage is a page of the host's own, for people who reach the project.
+type projectPage struct {
+	app       *settings.Settings
+	directory *projects
+	log       *slog.Logger
+}
+
+var projectTemplate = template.Must(template.New("project").Parse(`<!doctype html>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{{.Project}}</title>
+<body><main><h1>{{.Project}}</h1>
+<p>A project of {{.Org}}. You are its {{.Role}}.</p>
+<p><a href="{{.Settings}}">Settings of {{.Org}}</a></p></main>
+`))
+
+func (h projectPage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	user, _ := settings.UserFrom(r.Context())
+	org, err := id.ParseOrg(r.PathValue("org"))
+	if err == nil {
+		err = h.show(w, r, user.Actor, org)
+	}
+	switch {
+	case err == nil:
+	case errors.Is(err, fault.NotFound), errors.Is(err, fault.Forbidden):
+		http.NotFound(w, r)
+	default:
+		h.log.ErrorContext(r.Context(), "server: project not shown", "err", err)
+		http.Error(w, "not now", http.StatusServiceUnavailable)
+	}
+}
+
+var errNoProject = fault.New(fault.NotFound, "not_found", "server: no such project")
+
+func (h projectPage) show(w http.ResponseWriter, r *http.Request, actor settings.Actor, org id.Org) error {
+	v, err := h.app.Orgs.Get(r.Context(), actor, org.String())
+	if err != nil {
+		return err
+	}
+	all, err := h.directory.Projects(r.Context(), org)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(all, func(p orgs.Project) bool { return p.ID == r.PathValue("project") })
+	if i < 0 {
+		return errNoProject
+	}
+	role, err := h.directory.role(r.Context(), v, all[i].ID)
+	if err != nil {
+		return err
+	}
+	if role == "" {
+		return errNoProject // nobody outside of it is told that it is there
+	}
+	head := w.Header()
+	head.Set("Content-Type", "text/html; charset=utf-8")
+	head.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+	head.Set("X-Content-Type-Options", "nosniff")
+	return projectTemplate.Execute(w, map[string]string{
+		"Project": all[i].Name, "Org": v.Name, "Role": string(role), "Settings": "/settings/orgs/" + v.Slug + "/general",
+	})
 }

@@ -34,6 +34,8 @@ type server struct {
 	public  *url.URL
 	places  *maxmind.DB // nil: places are left out
 	seeded  bool        // the database holds the demo
+
+	directory *projects
 }
 
 func open(ctx context.Context, c *config, log *slog.Logger) (*server, error) {
@@ -74,7 +76,7 @@ func (s *server) start(ctx context.Context, mailer mail.Mailer) error {
 	if err != nil {
 		return err
 	}
-	directory, err := newProjects(ctx, s.store)
+	s.directory, err = newProjects(ctx, s.store)
 	if err != nil {
 		return err
 	}
@@ -85,7 +87,7 @@ func (s *server) start(ctx context.Context, mailer mail.Mailer) error {
 	s.app, err = settings.New(settings.Config{
 		Product: "Aegis", PublicURL: s.c.publicURL, Store: s.store, Keys: keys, Mailer: mailer,
 		From: "Aegis <hello@" + mailDomain(s.public) + ">", TrustedProxies: s.c.trusted,
-		Geolocator: s.geolocator(), Limiter: s.limiter(), Entitlements: s.c.entitlements, Projects: directory,
+		Geolocator: s.geolocator(), Limiter: s.limiter(), Entitlements: s.c.entitlements, Projects: s.directory,
 		MailboxURL: mailboxURL, Now: s.clock.Now, InsecureSkipClockCheck: s.c.devClock, Log: s.log,
 	})
 	if err != nil {
@@ -195,6 +197,7 @@ func (s *server) handler() http.Handler {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", s.ready)
 	mux.Handle("/", s.canonical(s.app.Handler()))
+	mux.Handle("GET /projects/{org}/{project}", s.canonical(s.app.RequireUser(projectPage{s.app, s.directory, s.log})))
 	if s.mailbox != nil {
 		mux.Handle("/dev/mailbox", s.devOnly(s.mailbox))
 		mux.Handle("/dev/mailbox.json", s.devOnly(s.mailbox))

@@ -27,30 +27,37 @@ type CompleteSignUp struct {
 	Password string
 }
 
+// Entered is what came of signing up.
+type Entered struct {
+	security.SignedIn
+	Invited bool // by an invitation, which was accepted
+	Joined  orgs.Joined
+}
+
 // CompleteSignUp spends the link, makes the account with its credential and
 // begins a session. The link is the one that was mailed for signing up, or that of
 // an invitation, which proves the address as well and is accepted thereby. Input
 // that is refused does not use the link up, and an unknown link is refused before
 // anything is hashed.
-func (f *Services) CompleteSignUp(ctx context.Context, actor audit.Actor, in CompleteSignUp) (security.SignedIn, error) {
+func (f *Services) CompleteSignUp(ctx context.Context, actor audit.Actor, in CompleteSignUp) (Entered, error) {
 	invitation, err := f.SignUpLink(ctx, actor, in.Token)
 	if err != nil {
-		return security.SignedIn{}, err
+		return Entered{}, err
 	}
 	var fields fault.Fields
 	for _, err := range []error{f.Accounts.Check(in.NewUser), f.Security.CheckNewPassword("password", in.Password)} {
 		if err != nil && !fields.AddFields(err) {
-			return security.SignedIn{}, err
+			return Entered{}, err
 		}
 	}
 	if err := fields.Err(); err != nil {
-		return security.SignedIn{}, err
+		return Entered{}, err
 	}
 	hash, err := f.Security.HashNewPassword(ctx, "password", in.Password)
 	if err != nil {
-		return security.SignedIn{}, err
+		return Entered{}, err
 	}
-	var out security.SignedIn
+	var out Entered
 	err = f.Store.InTx(ctx, func(ctx context.Context) error {
 		if invitation.Invited {
 			return f.enterInvited(ctx, actor, in.NewUser, invitation, hash, &out)
@@ -59,27 +66,28 @@ func (f *Services) CompleteSignUp(ctx context.Context, actor audit.Actor, in Com
 		if err != nil {
 			return err
 		}
-		out, err = f.Security.Enroll(ctx, actor, u.ID, hash)
+		out.SignedIn, err = f.Security.Enroll(ctx, actor, u.ID, hash)
 		return err
 	})
 	if err != nil {
-		return security.SignedIn{}, err
+		return Entered{}, err
 	}
 	return out, nil
 }
 
 // enterInvited makes the account of somebody who was invited, and accepts.
-func (f *Services) enterInvited(ctx context.Context, actor audit.Actor, n accounts.NewUser, link SignUpLink, hash security.PasswordHash, out *security.SignedIn) error {
+func (f *Services) enterInvited(ctx context.Context, actor audit.Actor, n accounts.NewUser, link SignUpLink, hash security.PasswordHash, out *Entered) error {
 	u, err := f.Accounts.CreateProven(ctx, actor, n, link.Email, link.emailKey)
 	if err != nil {
 		return err
 	}
-	if *out, err = f.Security.Enroll(ctx, actor, u.ID, hash); err != nil {
+	if out.SignedIn, err = f.Security.Enroll(ctx, actor, u.ID, hash); err != nil {
 		return err
 	}
 	who := actor.As(u.ID, u.Name)
 	who.Session = out.Session.ID
-	_, err = f.Orgs.AcceptInspected(ctx, who, n.Token)
+	out.Joined, err = f.Orgs.AcceptInspected(ctx, who, n.Token)
+	out.Invited = err == nil
 	return err
 }
 

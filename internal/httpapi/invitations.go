@@ -129,19 +129,30 @@ func (a *API) inspectInvitation(c *call, in linkOnly) (*inspected, error) {
 
 type joined struct {
 	Org         *org    `json:"org"`
-	ProjectID   *string `json:"project_id" doc:"Where new members land"`
-	RedirectURL string  `json:"redirect_url" doc:"A page to go on to"`
+	ProjectID   *string `json:"project_id" doc:"Where the new member lands; null: nowhere in particular"`
+	RedirectURL string  `json:"redirect_url" doc:"A page to go on to: the project's, or that of the organization"`
 }
 
-func (a *API) joinedOf(c *call, v orgs.OrgView, err error) (*joined, error) {
+func (a *API) joinedOf(c *call, j orgs.Joined, err error) (*joined, error) {
 	if err != nil {
 		return nil, err
 	}
-	o, err := a.orgOf(c, v)
+	o, err := a.orgOf(c, j.OrgView)
 	if err != nil {
 		return nil, err
 	}
-	return &joined{Org: o, ProjectID: o.DefaultProject, RedirectURL: a.c.PublicURL.String() + a.c.Pages + "/settings/orgs/" + v.Slug + "/general"}, nil
+	out := &joined{Org: o, RedirectURL: a.c.PublicURL.String() + a.c.Pages + "/settings/orgs/" + j.Slug + "/general"}
+	p, ok, err := a.c.Flows.Orgs.Landing(c.ctx(), j)
+	if err != nil { // they are a member by now, whatever the host's directory says
+		a.c.Log.WarnContext(c.ctx(), "httpapi: projects not asked for", "err", err)
+	}
+	if ok {
+		out.ProjectID = &p.ID
+		if to, err := a.c.PublicURL.Parse(p.URL); err == nil && p.URL != "" {
+			out.RedirectURL = to.String()
+		}
+	}
+	return out, nil
 }
 
 func (a *API) acceptInvitation(c *call, in linkOnly) (*joined, error) {

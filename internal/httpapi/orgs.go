@@ -236,16 +236,17 @@ func (a *API) joinable(c *call) (*orgList, error) {
 }
 
 func (a *API) join(c *call) (*org, error) {
-	v, err := a.c.Flows.Orgs.Join(c.ctx(), c.actor(), ref(c))
+	j, err := a.c.Flows.Orgs.Join(c.ctx(), c.actor(), ref(c))
 	if err != nil {
 		return nil, err
 	}
-	return a.orgOf(c, v)
+	return a.orgOf(c, j.OrgView)
 }
 
 type project struct {
 	ID   string `json:"id"`
 	Name string `json:"name"`
+	URL  string `json:"url,omitempty" doc:"Where it is shown"`
 }
 
 type projectList struct {
@@ -268,7 +269,7 @@ type securityPolicy struct {
 	RequireSecondFactor bool       `json:"require_second_factor"`
 	GraceUntil          *time.Time `json:"grace_until" doc:"From when on; within 90 days. Left out: at once"`
 	AffectedCount       int        `json:"affected_count" doc:"Members without a second factor"`
-	Affected            []member   `json:"affected,omitempty" doc:"The first 50 of them"`
+	Affected            []member   `json:"affected,omitzero" doc:"With ?preview=: the first 50 of them, by name"`
 }
 
 func (a *API) securityPolicy(c *call) (*securityPolicy, error) {
@@ -277,6 +278,10 @@ func (a *API) securityPolicy(c *call) (*securityPolicy, error) {
 		return nil, err
 	}
 	out := &securityPolicy{RequireSecondFactor: p.RequireSecondFactor, GraceUntil: instant(p.GraceUntil), AffectedCount: affected.Count}
+	if !c.r.URL.Query().Has("preview") {
+		return out, nil
+	}
+	out.Affected = []member{}
 	for _, m := range affected.Members {
 		out.Affected = append(out.Affected, a.memberOf(m, true))
 	}

@@ -72,6 +72,7 @@ type signedIn struct {
 	Methods      []string   `json:"methods,omitempty" doc:"With second_factor_required: totp, backup_code, passkey"`
 	ExpiresAt    *time.Time `json:"expires_at,omitempty" doc:"With second_factor_required"`
 	Challenge    string     `json:"challenge,omitempty" doc:"With second_factor_required, for clients without cookies"`
+	Joined       *joined    `json:"joined,omitempty" doc:"After signing up by an invitation: as accepting it answers"`
 }
 
 type person struct {
@@ -97,7 +98,11 @@ func (a *API) completeSignUp(c *call, in completeSignUp) (*signedIn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return a.outcome(c, security.Outcome{Status: security.StatusSignedIn, SignedIn: out}, in.Transport), nil
+	answer := a.outcome(c, security.Outcome{Status: security.StatusSignedIn, SignedIn: out.SignedIn}, in.Transport)
+	if out.Invited {
+		answer.Joined, err = a.joinedOf(c, out.Joined, nil)
+	}
+	return answer, err
 }
 
 type signIn struct {

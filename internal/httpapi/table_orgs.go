@@ -151,6 +151,7 @@ var orgTable = []route{
 	{
 		method: http.MethodGet, path: "/orgs/{org}/security-policy", permission: orgs.PermPolicyView, tag: tagOrgs, status: 200,
 		summary: "What it asks of its members, and whom that affects", handler: gives((*API).securityPolicy),
+		query: []param{{"preview", "With any value: who is affected, or would be"}},
 	},
 	{
 		method: http.MethodPut, path: "/orgs/{org}/security-policy", permission: orgs.PermPolicyChange, tag: tagOrgs, status: 200,

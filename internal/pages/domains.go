@@ -147,9 +147,9 @@ func (s *Site) joinable(v *visit) ([]JoinableOrg, error) {
 }
 
 func (s *Site) joinOrg(v *visit) error {
-	o, err := s.c.Flows.Orgs.Join(v.r.Context(), v.actor(), cmp.Or(v.form.Get("org"), "-"))
+	j, err := s.c.Flows.Orgs.Join(v.r.Context(), v.actor(), cmp.Or(v.form.Get("org"), "-"))
 	if err == nil {
-		s.redirect(v, inOrg(generalPath, o.Slug), url.Values{"saved": {"joined"}})
+		s.welcome(v, j)
 		return nil
 	}
 	if errors.Is(err, orgs.ErrOrgNotFound) {

@@ -193,7 +193,11 @@ func (s *Site) complete(v *visit) error {
 		}
 		return s.render(v, status, nil, view)
 	}
-	s.c.Sessions.Enter(v.w, v.r, out)
+	s.c.Sessions.Enter(v.w, v.r, out.SignedIn)
+	if out.Invited {
+		s.welcome(v, out.Joined)
+		return nil
+	}
 	s.enter(v, "")
 	return nil
 }

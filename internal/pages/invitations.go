@@ -71,12 +71,21 @@ func (s *Site) accept(v *visit) error {
 	if ok, err := s.answering(v, raw); !ok {
 		return err
 	}
-	o, err := s.c.Flows.Orgs.Accept(v.r.Context(), v.actor(), raw)
+	j, err := s.c.Flows.Orgs.Accept(v.r.Context(), v.actor(), raw)
 	if err != nil {
 		return s.refusedInvitation(v, err, raw)
 	}
-	s.redirect(v, inOrg(generalPath, o.Slug), url.Values{"saved": {"joined"}})
+	s.welcome(v, j)
 	return nil
+}
+
+// welcome leads a new member to the organization, which leads on to the project.
+func (s *Site) welcome(v *visit, j orgs.Joined) {
+	q := url.Values{"saved": {"joined"}}
+	if j.Project != "" {
+		q.Set("project", j.Project)
+	}
+	s.redirect(v, inOrg(generalPath, j.Slug), q)
 }
 
 func (s *Site) decline(v *visit) error {
@@ -154,31 +163,31 @@ func (s *Site) invitations(v *visit, status int, change func(*Invitations)) erro
 
 // answerMine answers one of the list. One that is not there any more has expired,
 // or was revoked or answered elsewhere: the list then shows what there is.
-func (s *Site) answerMine(v *visit, state orgs.State) (orgs.OrgView, bool, error) {
+func (s *Site) answerMine(v *visit, state orgs.State) (orgs.Joined, bool, error) {
 	i, err := id.ParseInvitation(v.form.Get("invitation"))
 	if err != nil {
 		err = orgs.ErrInvitationNotFound
 	}
-	var o orgs.OrgView
+	var j orgs.Joined
 	if err == nil {
-		o, err = s.c.Flows.Orgs.AnswerMine(v.r.Context(), v.actor(), i, state)
+		j, err = s.c.Flows.Orgs.AnswerMine(v.r.Context(), v.actor(), i, state)
 	}
 	if err == nil {
-		return o, true, nil
+		return j, true, nil
 	}
 	form, status := Form{Code: "link_gone"}, http.StatusGone
 	if !errors.Is(err, orgs.ErrInvitationNotFound) && !errors.Is(err, fault.Gone) {
 		if form, status, err = refused(forTheInvited(err)); err != nil {
-			return o, false, err
+			return j, false, err
 		}
 	}
-	return o, false, s.invitations(v, status, func(p *Invitations) { p.Form = form })
+	return j, false, s.invitations(v, status, func(p *Invitations) { p.Form = form })
 }
 
 func (s *Site) acceptMine(v *visit) error {
-	o, done, err := s.answerMine(v, orgs.Accepted)
+	j, done, err := s.answerMine(v, orgs.Accepted)
 	if done {
-		s.redirect(v, inOrg(generalPath, o.Slug), url.Values{"saved": {"joined"}})
+		s.welcome(v, j)
 	}
 	return err
 }

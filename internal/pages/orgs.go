@@ -185,8 +185,20 @@ func (s *Site) generalPage(v *visit) error {
 		if saved := q.Get("saved"); slices.Contains([]string{"about", "created", "restored", "joined"}, saved) {
 			p.Saved = saved
 		}
+		if p.Saved == "joined" {
+			p.Landing = landing(p.About.Projects, q.Get("project"))
+		}
 		p.People.Leaving = q.Get("ask") == "leave" && !p.People.Stays
 	})
+}
+
+// landing finds the project that a new member is led to, if the host shows it.
+func landing(projects []ProjectOption, project string) *ProjectOption {
+	i := slices.IndexFunc(projects, func(p ProjectOption) bool { return p.ID == project && p.URL != "" })
+	if i < 0 {
+		return nil
+	}
+	return &projects[i]
 }
 
 // general shows the page as change leaves it.

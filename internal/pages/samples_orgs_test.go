@@ -23,7 +23,7 @@ func orgSamples(s func(string) string, profile pages.Profile) map[string]pages.V
 	}
 	general := pages.OrgGeneral{
 		Slug: s("engines"), Name: s("Analytical Engines"), Edit: true,
-		About:  pages.OrgAboutCard{Name: s("Analytical Engines"), Slug: s("engines"), Project: "b", Projects: []pages.ProjectOption{{"a", s("Difference")}, {"b", s("Bernoulli")}}},
+		About:  pages.OrgAboutCard{Name: s("Analytical Engines"), Slug: s("engines"), Project: "b", Projects: []pages.ProjectOption{{ID: "a", Name: s("Difference")}, {ID: "b", Name: s("Bernoulli"), URL: "/projects"}}},
 		People: pages.OrgPeopleCard{Items: people, Stays: true},
 		Delete: &pages.OrgDeleteCard{},
 	}
@@ -34,7 +34,7 @@ func orgSamples(s func(string) string, profile pages.Profile) map[string]pages.V
 	wrong.Delete = &pages.OrgDeleteCard{Form: fields("confirm", "mismatch"), Typed: s("engine")}
 	viewer.Edit, viewer.Delete, viewer.People.Stays = false, nil, false
 	joinedOrg := viewer
-	joinedOrg.Saved = "joined"
+	joinedOrg.Saved, joinedOrg.Landing = "joined", &pages.ProjectOption{ID: "b", Name: s("Bernoulli"), URL: "/projects"}
 	leaving := viewer
 	leaving.People.Leaving, leaving.People.Next, leaving.People.At = true, s("n"), s("a")
 	profile.Orgs = pages.ProfileOrgsCard{Offer: true, Deleted: []pages.DeletedOrg{

@@ -42,6 +42,10 @@ type OrgGeneral struct {
 	About  OrgAboutCard
 	People OrgPeopleCard
 	Delete *OrgDeleteCard // nil: they may not
+
+	// Landing is the project where who has just joined goes on; nil: none that the
+	// host shows.
+	Landing *ProjectOption
 }
 
 // OrgAboutCard posts name, slug and project to …/general/about.
@@ -54,7 +58,10 @@ type OrgAboutCard struct {
 }
 
 // ProjectOption is one of the host's projects.
-type ProjectOption struct{ ID, Name string }
+type ProjectOption struct {
+	ID, Name string
+	URL      string // of the host's page; "": there is none
+}
 
 // OrgPeopleCard posts nothing to …/general/leave.
 type OrgPeopleCard struct {
