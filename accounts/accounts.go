@@ -10,6 +10,7 @@ import (
 
 	"github.com/aegisrunner/account-settings/audit"
 	"github.com/aegisrunner/account-settings/fault"
+	"github.com/aegisrunner/account-settings/id"
 	"github.com/aegisrunner/account-settings/internal/clientip"
 	"github.com/aegisrunner/account-settings/internal/device"
 	"github.com/aegisrunner/account-settings/mail"
@@ -65,6 +66,7 @@ type Config struct {
 type Service struct {
 	c        Config
 	pictures *pictures
+	refusals audit.Refusals
 }
 
 // New returns a service, or an error that names every missing field.
@@ -98,7 +100,10 @@ func New(c Config) (*Service, error) {
 	defaultTo(&c.DefaultLocale, "en")
 	defaultTo(&c.DefaultTimezone, "UTC")
 	defaultTo(&c.PictureSlots, 1)
-	return &Service{c: c, pictures: newPictures(c.PictureSlots)}, nil
+	refusals := audit.Refusals{Take: c.Limiter.Take, Append: func(ctx context.Context, e audit.Entry) error {
+		return c.Store.Update(ctx, func(ctx context.Context, tx Tx) error { return tx.AppendAudit(ctx, e) })
+	}}
+	return &Service{c: c, pictures: newPictures(c.PictureSlots), refusals: refusals}, nil
 }
 
 func defaultTo[T comparable](field *T, value T) {
@@ -113,6 +118,11 @@ func (s *Service) now() time.Time { return s.c.Now().UTC().Truncate(time.Microse
 
 func (s *Service) allow(a audit.Actor, p audit.Permission, now time.Time) error {
 	return policy.Check(a, p, now, s.c.StepUpAge)
+}
+
+// permit is allow for what is recorded as action when it is refused.
+func (s *Service) permit(ctx context.Context, a audit.Actor, p audit.Permission, action audit.Action, now time.Time) error {
+	return s.refusals.Record(ctx, a, action, audit.UserTarget(a.User, a.Name), id.Org{}, now, s.allow(a, p, now))
 }
 
 // post puts a letter into the outbox of tx.

@@ -19,7 +19,7 @@ import (
 // a notice instead of a link.
 func (s *Service) RequestEmailChange(ctx context.Context, actor audit.Actor, email string) (EmailChange, error) {
 	now := s.now()
-	if err := s.allow(actor, PermEmailChange, now); err != nil {
+	if err := s.permit(ctx, actor, PermEmailChange, ActionEmailChangeRequested, now); err != nil {
 		return EmailChange{}, err
 	}
 	addr, err := address.Parse(email)
@@ -98,7 +98,7 @@ func (s *Service) PendingEmailChange(ctx context.Context, actor audit.Actor) (Em
 // CancelEmailChange withdraws the pending request, else ErrNoEmailChange.
 func (s *Service) CancelEmailChange(ctx context.Context, actor audit.Actor) error {
 	now := s.now()
-	if err := s.allow(actor, PermEmailCancel, now); err != nil {
+	if err := s.permit(ctx, actor, PermEmailCancel, ActionEmailChangeCanceled, now); err != nil {
 		return err
 	}
 	return s.c.Store.Update(ctx, func(ctx context.Context, tx Tx) error {

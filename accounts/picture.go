@@ -45,7 +45,7 @@ func blobPrefix(key string) string { return "avatars/" + key + "/" }
 // [Service.UploadPicture] for a file that has yet to be read.
 func (s *Service) SetPicture(ctx context.Context, actor audit.Actor, data []byte) (User, error) {
 	now := s.now()
-	if err := s.allow(actor, PermPicture, now); err != nil {
+	if err := s.permit(ctx, actor, PermPicture, ActionPictureChanged, now); err != nil {
 		return User{}, err
 	}
 	if err := s.takeUpload(ctx, actor); err != nil {
@@ -65,7 +65,7 @@ func (s *Service) SetPicture(ctx context.Context, actor audit.Actor, data []byte
 // fault.Malformed. The caller bounds how long reading may take.
 func (s *Service) UploadPicture(ctx context.Context, actor audit.Actor, body io.Reader) (User, error) {
 	now := s.now()
-	if err := s.allow(actor, PermPicture, now); err != nil {
+	if err := s.permit(ctx, actor, PermPicture, ActionPictureChanged, now); err != nil {
 		return User{}, err
 	}
 	leave, ok := s.pictures.enter(actor.User)
@@ -116,7 +116,7 @@ func (s *Service) setPicture(ctx context.Context, actor audit.Actor, data []byte
 // RemovePicture goes back to the one drawn from the initials.
 func (s *Service) RemovePicture(ctx context.Context, actor audit.Actor) (User, error) {
 	now := s.now()
-	if err := s.allow(actor, PermPicture, now); err != nil {
+	if err := s.permit(ctx, actor, PermPicture, ActionPictureRemoved, now); err != nil {
 		return User{}, err
 	}
 	return s.swapPicture(ctx, actor, newAvatarKey(), false, ActionPictureRemoved, now)

@@ -29,7 +29,7 @@ type Patch struct {
 // writes nothing.
 func (s *Service) UpdateProfile(ctx context.Context, actor audit.Actor, p Patch) (User, error) {
 	now := s.now()
-	if err := s.allow(actor, PermUpdate, now); err != nil {
+	if err := s.permit(ctx, actor, PermUpdate, ActionUpdated, now); err != nil {
 		return User{}, err
 	}
 	var f fault.Fields

@@ -116,7 +116,7 @@ func (s *Service) AcceptInspected(ctx context.Context, actor audit.Actor, raw st
 }
 
 func (s *Service) answerLink(ctx context.Context, actor audit.Actor, raw string, state State) (Joined, error) {
-	if err := s.allow(actor, PermInvitationMine, s.now()); err != nil {
+	if err := s.mayAnswer(ctx, actor, state); err != nil {
 		return Joined{}, err
 	}
 	hash, err := s.link(ctx, actor, raw)
@@ -124,6 +124,14 @@ func (s *Service) answerLink(ctx context.Context, actor audit.Actor, raw string,
 		return Joined{}, err
 	}
 	return s.answer(ctx, actor, hash, state)
+}
+
+func (s *Service) mayAnswer(ctx context.Context, actor audit.Actor, state State) error {
+	action := ActionMemberJoined
+	if state == Declined {
+		action = ActionInvitationDeclined
+	}
+	return s.permit(ctx, actor, PermInvitationMine, action, s.now())
 }
 
 // Mine returns the invitations that wait for the address of the person who acts.
@@ -156,6 +164,9 @@ func (s *Service) Mine(ctx context.Context, actor audit.Actor) ([]InvitationView
 
 // AnswerMine accepts or declines one of Mine.
 func (s *Service) AnswerMine(ctx context.Context, actor audit.Actor, invitation id.Invitation, state State) (Joined, error) {
+	if err := s.mayAnswer(ctx, actor, state); err != nil {
+		return Joined{}, err
+	}
 	mine, err := s.Mine(ctx, actor)
 	if err != nil {
 		return Joined{}, err

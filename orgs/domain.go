@@ -95,7 +95,8 @@ func (s *Service) Domains(ctx context.Context, actor audit.Actor, ref string) ([
 // before that. ErrDomainExists.
 func (s *Service) AddDomain(ctx context.Context, actor audit.Actor, ref, name string) (Domain, error) {
 	now := s.now()
-	v, err := s.admit(ctx, s.c.Store, actor, ref, PermDomains, now)
+	what := attempt{perm: PermDomains, action: ActionDomainAdded}
+	v, err := s.enter(ctx, actor, ref, what, now)
 	if err != nil {
 		return Domain{}, err
 	}
@@ -104,7 +105,7 @@ func (s *Service) AddDomain(ctx context.Context, actor audit.Actor, ref, name st
 		return Domain{}, err
 	}
 	d := Domain{ID: id.NewDomain(), Org: v.ID, Name: name, Token: token.New().Reveal(), Role: Member, CreatedAt: now}
-	err = s.change(ctx, actor, v.ID.String(), PermDomains, now, func(ctx context.Context, tx Tx, v OrgView) error {
+	err = s.change(ctx, actor, v.ID.String(), what, now, func(ctx context.Context, tx Tx, v OrgView) error {
 		all, err := tx.Domains(ctx, v.ID)
 		if err != nil {
 			return err
@@ -141,7 +142,8 @@ func domainOf(ctx context.Context, from Reader, org id.Org, domain id.Domain) (D
 // ErrDomainTaken if another organization has proven the domain.
 func (s *Service) VerifyDomain(ctx context.Context, actor audit.Actor, ref string, domain id.Domain) (Domain, error) {
 	now := s.now()
-	v, err := s.admit(ctx, s.c.Store, actor, ref, PermDomains, now)
+	what := attempt{PermDomains, ActionDomainVerified, Domain{ID: domain}.target()}
+	v, err := s.enter(ctx, actor, ref, what, now)
 	if err != nil {
 		return Domain{}, err
 	}
@@ -160,7 +162,7 @@ func (s *Service) VerifyDomain(ctx context.Context, actor audit.Actor, ref strin
 	if !slices.Contains(records, d.Record().Value) {
 		return Domain{}, ErrDomainUnproven
 	}
-	err = s.change(ctx, actor, v.ID.String(), PermDomains, now, func(ctx context.Context, tx Tx, v OrgView) error {
+	err = s.change(ctx, actor, v.ID.String(), what, now, func(ctx context.Context, tx Tx, v OrgView) error {
 		if err := tx.VerifyDomain(ctx, v.ID, d.ID, now); err != nil {
 			return err
 		}
@@ -181,7 +183,8 @@ type DomainPatch struct {
 func (s *Service) UpdateDomain(ctx context.Context, actor audit.Actor, ref string, domain id.Domain, in DomainPatch) (Domain, error) {
 	now := s.now()
 	var d Domain
-	err := s.change(ctx, actor, ref, PermDomains, now, func(ctx context.Context, tx Tx, v OrgView) (err error) {
+	what := attempt{PermDomains, ActionDomainUpdated, Domain{ID: domain}.target()}
+	err := s.change(ctx, actor, ref, what, now, func(ctx context.Context, tx Tx, v OrgView) (err error) {
 		if d, err = domainOf(ctx, tx, v.ID, domain); err != nil {
 			return err
 		}
@@ -199,14 +202,18 @@ func (s *Service) UpdateDomain(ctx context.Context, actor audit.Actor, ref strin
 			if !v.Membership.Role.AtLeast(role) {
 				return ErrForbidden
 			}
-			changes = append(changes, audit.Change{Field: "role", Before: string(d.Role), After: *in.Role})
+			if role != d.Role {
+				changes = append(changes, audit.Change{Field: "role", Before: string(d.Role), After: *in.Role})
+			}
 			d.Role = role
 		}
 		if in.AutoJoin != nil {
 			if *in.AutoJoin && d.VerifiedAt.IsZero() {
 				return ErrDomainUnproven
 			}
-			changes = append(changes, audit.Change{Field: "auto_join", Before: yesNo(d.AutoJoin), After: yesNo(*in.AutoJoin)})
+			if *in.AutoJoin != d.AutoJoin {
+				changes = append(changes, audit.Change{Field: "auto_join", Before: yesNo(d.AutoJoin), After: yesNo(*in.AutoJoin)})
+			}
 			d.AutoJoin = *in.AutoJoin
 		}
 		if len(changes) == 0 {
@@ -230,7 +237,8 @@ func yesNo(b bool) string {
 // RemoveDomain takes a domain off the list. Members stay.
 func (s *Service) RemoveDomain(ctx context.Context, actor audit.Actor, ref string, domain id.Domain) error {
 	now := s.now()
-	return s.change(ctx, actor, ref, PermDomains, now, func(ctx context.Context, tx Tx, v OrgView) error {
+	what := attempt{PermDomains, ActionDomainRemoved, Domain{ID: domain}.target()}
+	return s.change(ctx, actor, ref, what, now, func(ctx context.Context, tx Tx, v OrgView) error {
 		d, err := tx.DeleteDomain(ctx, v.ID, domain)
 		if err != nil {
 			return err
@@ -284,6 +292,9 @@ func domainOfAddress(key string) string { return key[strings.LastIndexByte(key, 
 // ErrOrgNotFound if it is none of Joinable; ErrSeatLimit.
 func (s *Service) Join(ctx context.Context, actor audit.Actor, ref string) (Joined, error) {
 	now := s.now()
+	if err := s.permit(ctx, actor, PermJoin, ActionMemberJoined, now); err != nil {
+		return Joined{}, err
+	}
 	all, err := s.Joinable(ctx, actor)
 	if err != nil {
 		return Joined{}, err

@@ -45,7 +45,8 @@ const (
 // left for any of them; ErrRateLimited past the plan's links in 24 hours.
 func (s *Service) Invite(ctx context.Context, actor audit.Actor, ref string, in Invite) ([]Invited, error) {
 	now := s.now()
-	v, err := s.admit(ctx, s.c.Store, actor, ref, PermInvite, now)
+	what := attempt{perm: PermInvite, action: ActionInvited}
+	v, err := s.enter(ctx, actor, ref, what, now)
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +59,7 @@ func (s *Service) Invite(ctx context.Context, actor audit.Actor, ref string, in 
 		return nil, err
 	}
 	var out []Invited
-	err = s.change(ctx, actor, v.ID.String(), PermInvite, now, func(ctx context.Context, tx Tx, v OrgView) error {
+	err = s.change(ctx, actor, v.ID.String(), what, now, func(ctx context.Context, tx Tx, v OrgView) error {
 		if !v.Membership.Role.AtLeast(role) {
 			return ErrForbidden
 		}
@@ -284,7 +285,8 @@ func (s *Service) Invitations(ctx context.Context, actor audit.Actor, ref, after
 // former one is void, and the seven days begin anew.
 func (s *Service) Resend(ctx context.Context, actor audit.Actor, ref string, invitation id.Invitation) error {
 	now := s.now()
-	v, err := s.admit(ctx, s.c.Store, actor, ref, PermInvite, now)
+	what := attempt{PermInvite, ActionInvitationResent, Invitation{ID: invitation}.target()}
+	v, err := s.enter(ctx, actor, ref, what, now)
 	if err != nil {
 		return err
 	}
@@ -295,7 +297,7 @@ func (s *Service) Resend(ctx context.Context, actor audit.Actor, ref string, inv
 	if err := s.mailable(ctx, i.EmailKey); err != nil {
 		return err
 	}
-	return s.change(ctx, actor, v.ID.String(), PermInvite, now, func(ctx context.Context, tx Tx, v OrgView) error {
+	return s.change(ctx, actor, v.ID.String(), what, now, func(ctx context.Context, tx Tx, v OrgView) error {
 		i, err := tx.Invitation(ctx, v.ID, invitation)
 		if err != nil {
 			return err
@@ -338,7 +340,8 @@ func (s *Service) seatFree(ctx context.Context, tx Tx, org id.Org, now time.Time
 // Revoke ends an invitation; its link is void at once.
 func (s *Service) Revoke(ctx context.Context, actor audit.Actor, ref string, invitation id.Invitation) error {
 	now := s.now()
-	return s.change(ctx, actor, ref, PermInvite, now, func(ctx context.Context, tx Tx, v OrgView) error {
+	what := attempt{PermInvite, ActionInvitationRevoked, Invitation{ID: invitation}.target()}
+	return s.change(ctx, actor, ref, what, now, func(ctx context.Context, tx Tx, v OrgView) error {
 		i, err := tx.EndInvitation(ctx, v.ID, invitation, now)
 		if err != nil {
 			return err

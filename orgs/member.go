@@ -81,7 +81,8 @@ func position(after string) (*Position, error) {
 func (s *Service) SetRole(ctx context.Context, actor audit.Actor, ref string, user id.User, role string) (MemberView, error) {
 	now := s.now()
 	var m MemberView
-	err := s.change(ctx, actor, ref, PermMemberRole, now, func(ctx context.Context, tx Tx, v OrgView) (err error) {
+	what := attempt{PermMemberRole, ActionRoleChanged, userTarget(Person{ID: user})}
+	err := s.change(ctx, actor, ref, what, now, func(ctx context.Context, tx Tx, v OrgView) (err error) {
 		if m, err = tx.Member(ctx, v.ID, user); err != nil {
 			return err
 		}
@@ -117,11 +118,11 @@ func (s *Service) SetRole(ctx context.Context, actor audit.Actor, ref string, us
 // neither: ErrOwnerRequired.
 func (s *Service) Remove(ctx context.Context, actor audit.Actor, ref string, user id.User) error {
 	now := s.now()
-	perm := PermMemberRemove
+	what := attempt{PermMemberRemove, ActionMemberRemoved, userTarget(Person{ID: user})}
 	if user == actor.User {
-		perm = PermLeave
+		what.perm, what.action = PermLeave, ActionMemberLeft
 	}
-	return s.change(ctx, actor, ref, perm, now, func(ctx context.Context, tx Tx, v OrgView) error {
+	return s.change(ctx, actor, ref, what, now, func(ctx context.Context, tx Tx, v OrgView) error {
 		m, err := tx.Member(ctx, v.ID, user)
 		if err != nil {
 			return err
@@ -135,7 +136,7 @@ func (s *Service) Remove(ctx context.Context, actor audit.Actor, ref string, use
 		if err := tx.RemoveMember(ctx, v.ID, user); err != nil {
 			return err
 		}
-		if perm == PermLeave {
+		if what.perm == PermLeave {
 			return tx.AppendAudit(ctx, did(actor, ActionMemberLeft, userTarget(m.Person), v.Org, now))
 		}
 		if err := s.post(ctx, tx, m.Person.Recipient(), MemberRemovedLetter{Org: v.Name, By: actor.Name, At: now}, now); err != nil {
@@ -150,7 +151,8 @@ func (s *Service) Remove(ctx context.Context, actor audit.Actor, ref string, use
 // somebody else has become the Owner meanwhile.
 func (s *Service) TransferOwnership(ctx context.Context, actor audit.Actor, ref string, to id.User, confirm string) error {
 	now := s.now()
-	return s.change(ctx, actor, ref, PermTransfer, now, func(ctx context.Context, tx Tx, v OrgView) error {
+	what := attempt{PermTransfer, ActionOwnershipMoved, userTarget(Person{ID: to})}
+	return s.change(ctx, actor, ref, what, now, func(ctx context.Context, tx Tx, v OrgView) error {
 		m, err := tx.Member(ctx, v.ID, to)
 		if err != nil || m.Suspended {
 			if err == nil {

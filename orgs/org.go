@@ -30,7 +30,7 @@ type NewOrg struct {
 // ErrSlugTaken; one that was made from the name is changed until it is free.
 func (s *Service) Create(ctx context.Context, actor audit.Actor, in NewOrg) (OrgView, error) {
 	now := s.now()
-	if err := s.allow(actor, PermOrgCreate, now); err != nil {
+	if err := s.permit(ctx, actor, PermOrgCreate, ActionOrgCreated, now); err != nil {
 		return OrgView{}, err
 	}
 	var f fault.Fields
@@ -125,7 +125,8 @@ type Patch struct {
 // Update changes an organization. ErrSlugTaken.
 func (s *Service) Update(ctx context.Context, actor audit.Actor, ref string, in Patch) (OrgView, error) {
 	now := s.now()
-	v, err := s.admit(ctx, s.c.Store, actor, ref, PermOrgUpdate, now)
+	what := attempt{perm: PermOrgUpdate, action: ActionOrgUpdated}
+	v, err := s.enter(ctx, actor, ref, what, now)
 	if err != nil {
 		return OrgView{}, err
 	}
@@ -151,7 +152,7 @@ func (s *Service) Update(ctx context.Context, actor audit.Actor, ref string, in 
 	if err := f.Err(); err != nil {
 		return OrgView{}, err
 	}
-	err = s.change(ctx, actor, v.ID.String(), PermOrgUpdate, now, func(ctx context.Context, tx Tx, now1 OrgView) error {
+	err = s.change(ctx, actor, v.ID.String(), what, now, func(ctx context.Context, tx Tx, now1 OrgView) error {
 		v = now1
 		return s.update(ctx, tx, actor, &v, in, now)
 	})
@@ -210,7 +211,7 @@ func confirmed(v OrgView, typed string) error {
 func (s *Service) Delete(ctx context.Context, actor audit.Actor, ref, confirm string) (purgeAt time.Time, err error) {
 	now := s.now()
 	purgeAt = now.Add(s.c.Retention)
-	err = s.change(ctx, actor, ref, PermOrgDelete, now, func(ctx context.Context, tx Tx, v OrgView) error {
+	err = s.change(ctx, actor, ref, attempt{perm: PermOrgDelete, action: ActionOrgDeleted}, now, func(ctx context.Context, tx Tx, v OrgView) error {
 		if err := confirmed(v, confirm); err != nil {
 			return err
 		}
@@ -232,7 +233,7 @@ func (s *Service) Delete(ctx context.Context, actor audit.Actor, ref, confirm st
 // Restore brings a deleted organization back.
 func (s *Service) Restore(ctx context.Context, actor audit.Actor, ref string) error {
 	now := s.now()
-	return s.change(ctx, actor, ref, PermOrgRestore, now, func(ctx context.Context, tx Tx, v OrgView) error {
+	return s.change(ctx, actor, ref, attempt{perm: PermOrgRestore, action: ActionOrgRestored}, now, func(ctx context.Context, tx Tx, v OrgView) error {
 		if !now.Before(v.PurgeAt) {
 			return ErrOrgNotFound
 		}

@@ -62,8 +62,9 @@ type Config struct {
 
 // Service keeps organizations. It is safe for concurrent use.
 type Service struct {
-	c      Config
-	policy audit.Policy
+	c        Config
+	policy   audit.Policy
+	refusals audit.Refusals
 }
 
 // New returns a service, or an error that names every missing or wrong field.
@@ -110,7 +111,10 @@ func New(c Config) (*Service, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	return &Service{c: c, policy: p}, nil
+	refusals := audit.Refusals{Take: c.Limiter.Take, Append: func(ctx context.Context, e audit.Entry) error {
+		return appendRefusal(ctx, c.Store, e)
+	}}
+	return &Service{c: c, policy: p, refusals: refusals}, nil
 }
 
 const day = 24 * time.Hour
@@ -126,7 +130,8 @@ func (s *Service) allow(a audit.Actor, p audit.Permission, now time.Time) error 
 
 // admit finds the organization that ref names and checks what the actor may do
 // there, in this order: signed in, such an organization, the role, the demand for
-// a second factor, the plan, a fresh proof.
+// a second factor, the plan, a fresh proof. From the role on, the organization is
+// returned beside an error.
 func (s *Service) admit(ctx context.Context, from Reader, a audit.Actor, ref string, perm audit.Permission, now time.Time) (OrgView, error) {
 	if err := s.allow(a, perm, now); err != nil {
 		return OrgView{}, err
@@ -143,9 +148,9 @@ func (s *Service) admit(ctx context.Context, from Reader, a audit.Actor, ref str
 			return OrgView{}, ErrOrgNotFound
 		}
 		if err := s.permitted(ctx, v, a, perm, now); err != nil {
-			return OrgView{}, err
+			return v, err
 		}
-		return OrgView{}, ErrNotDeleted
+		return v, ErrNotDeleted
 	}
 	return v, s.permitted(ctx, v, a, perm, now)
 }
@@ -175,23 +180,25 @@ func (o Org) demands(now time.Time) bool {
 }
 
 // change runs fn with the organization locked, after what the actor may do was
-// checked under that lock: rights that are taken away meanwhile count.
-func (s *Service) change(ctx context.Context, a audit.Actor, ref string, perm audit.Permission, now time.Time,
+// checked under that lock: rights that are taken away meanwhile count. What is
+// refused is recorded.
+func (s *Service) change(ctx context.Context, a audit.Actor, ref string, what attempt, now time.Time,
 	fn func(ctx context.Context, tx Tx, v OrgView) error,
 ) error {
-	return s.c.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
-		v, err := s.admit(ctx, tx, a, ref, perm, now)
-		if err != nil {
+	var in OrgView
+	err := s.c.Store.Update(ctx, func(ctx context.Context, tx Tx) (err error) {
+		if in, err = s.admit(ctx, tx, a, ref, what.perm, now); err != nil {
 			return err
 		}
-		if _, err := tx.LockOrg(ctx, v.ID); err != nil {
+		if _, err := tx.LockOrg(ctx, in.ID); err != nil {
 			return err
 		}
-		if v, err = s.admit(ctx, tx, a, v.ID.String(), perm, now); err != nil {
+		if in, err = s.admit(ctx, tx, a, in.ID.String(), what.perm, now); err != nil {
 			return err
 		}
-		return fn(ctx, tx, v)
+		return fn(ctx, tx, in)
 	})
+	return s.refused(ctx, a, in, what, now, err)
 }
 
 // post puts a letter into the outbox of tx.

@@ -41,7 +41,7 @@ func (s *Service) SecurityPolicy(ctx context.Context, actor audit.Actor, ref str
 // Who asks must have one already.
 func (s *Service) SetSecurityPolicy(ctx context.Context, actor audit.Actor, ref string, in SecurityPolicy) (SecurityPolicy, error) {
 	now := s.now()
-	err := s.change(ctx, actor, ref, PermPolicyChange, now, func(ctx context.Context, tx Tx, v OrgView) error {
+	err := s.change(ctx, actor, ref, attempt{perm: PermPolicyChange, action: ActionPolicyChanged}, now, func(ctx context.Context, tx Tx, v OrgView) error {
 		if in.RequireSecondFactor {
 			if in.GraceUntil.IsZero() {
 				in.GraceUntil = now

@@ -42,7 +42,7 @@ func (s *Service) Passkeys(ctx context.Context, actor audit.Actor) ([]Passkey, e
 // is good for 5 minutes, once, and for this session. ErrTooManyPasskeys.
 func (s *Service) BeginPasskey(ctx context.Context, actor audit.Actor) (json.RawMessage, error) {
 	now := s.now()
-	if err := s.allow(actor, PermPasskeyAdd, now); err != nil {
+	if err := s.permit(ctx, actor, PermPasskeyAdd, ActionPasskeyAdded, now); err != nil {
 		return nil, err
 	}
 	rp, err := s.relyingParty()
@@ -80,7 +80,7 @@ func (s *Service) BeginPasskey(ctx context.Context, actor audit.Actor) (json.Raw
 // checks of WebAuthn Level 3, section 7.1, is a fault.Fields on "credential".
 func (s *Service) AddPasskey(ctx context.Context, actor audit.Actor, name string, credential []byte) (Passkey, error) {
 	now := s.now()
-	if err := s.allow(actor, PermPasskeyAdd, now); err != nil {
+	if err := s.permit(ctx, actor, PermPasskeyAdd, ActionPasskeyAdded, now); err != nil {
 		return Passkey{}, err
 	}
 	rp, err := s.relyingParty()
@@ -138,7 +138,7 @@ func (s *Service) AddPasskey(ctx context.Context, actor audit.Actor, name string
 // RenamePasskey returns ErrFactorNotFound if it is not one of the person who acts.
 func (s *Service) RenamePasskey(ctx context.Context, actor audit.Actor, passkey id.Factor, name string) (Passkey, error) {
 	now := s.now()
-	if err := s.allow(actor, PermPasskeyRename, now); err != nil {
+	if err := s.permit(ctx, actor, PermPasskeyRename, ActionPasskeyRenamed, now); err != nil {
 		return Passkey{}, err
 	}
 	name, err := text.Name("name", name, MaxPasskeyName)
@@ -152,6 +152,9 @@ func (s *Service) RenamePasskey(ctx context.Context, actor audit.Actor, passkey 
 		}
 		if k, err = passkeyOf(ctx, tx, actor.User, passkey); err != nil {
 			return err
+		}
+		if k.Name == name {
+			return nil
 		}
 		change := audit.Change{Field: "name", Before: k.Name, After: name}
 		k.Name = name
@@ -184,7 +187,7 @@ func passkeyOf(ctx context.Context, from FactorReader, user id.User, passkey id.
 // returns the session's new token, or zero with keepToken. ErrFactorNotFound.
 func (s *Service) RemovePasskey(ctx context.Context, actor audit.Actor, passkey id.Factor, keepToken bool) (Token, error) {
 	now := s.now()
-	if err := s.allow(actor, PermPasskeyRemove, now); err != nil {
+	if err := s.permit(ctx, actor, PermPasskeyRemove, ActionPasskeyRemoved, now); err != nil {
 		return Token{}, err
 	}
 	fresh := newToken(!keepToken)

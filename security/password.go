@@ -137,7 +137,7 @@ type ChangePassword struct {
 // fault.Fields on "current_password".
 func (s *Service) ChangePassword(ctx context.Context, actor audit.Actor, in ChangePassword) (Token, error) {
 	now := s.now()
-	if err := s.allow(actor, PermChangePassword, now); err != nil {
+	if err := s.permit(ctx, actor, PermChangePassword, ActionPasswordChanged, now); err != nil {
 		return Token{}, err
 	}
 	if err := s.outside(ctx); err != nil {
@@ -150,7 +150,7 @@ func (s *Service) ChangePassword(ctx context.Context, actor audit.Actor, in Chan
 	action := ActionPasswordChanged
 	if p.PasswordHash == "" {
 		action = ActionPasswordSet
-		if err := s.allow(actor, PermFirstPassword, now); err != nil {
+		if err := s.permit(ctx, actor, PermFirstPassword, ActionPasswordSet, now); err != nil {
 			return Token{}, err
 		}
 	}

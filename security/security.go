@@ -10,6 +10,7 @@ import (
 	"github.com/go-webauthn/webauthn/webauthn"
 
 	"github.com/aegisrunner/account-settings/audit"
+	"github.com/aegisrunner/account-settings/id"
 	"github.com/aegisrunner/account-settings/internal/device"
 	"github.com/aegisrunner/account-settings/internal/token"
 	"github.com/aegisrunner/account-settings/mail"
@@ -80,6 +81,7 @@ type Service struct {
 	c        Config
 	hasher   *hasher
 	passkeys *webauthn.WebAuthn // nil: off
+	refusals audit.Refusals
 }
 
 // Sealer seals what must not lie open in the database. It is safe for concurrent
@@ -139,7 +141,10 @@ func New(c Config) (*Service, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	return &Service{c: c, hasher: h, passkeys: rp}, nil
+	refusals := audit.Refusals{Take: c.Limiter.Take, Append: func(ctx context.Context, e audit.Entry) error {
+		return c.Store.Update(ctx, func(ctx context.Context, tx Tx) error { return tx.AppendAudit(ctx, e) })
+	}}
+	return &Service{c: c, hasher: h, passkeys: rp, refusals: refusals}, nil
 }
 
 func defaultTo[T comparable](field *T, value T) {
@@ -154,6 +159,23 @@ func (s *Service) now() time.Time { return s.c.Now().UTC().Truncate(time.Microse
 
 func (s *Service) allow(a audit.Actor, p audit.Permission, now time.Time) error {
 	return policy.Check(a, p, now, s.c.StepUpAge)
+}
+
+// permit is allow for what is recorded as action when it is refused.
+func (s *Service) permit(ctx context.Context, a audit.Actor, p audit.Permission, action audit.Action, now time.Time) error {
+	return s.record(ctx, a, action, now, s.allow(a, p, now))
+}
+
+// record returns err, after it was recorded if it is a refusal that matters.
+func (s *Service) record(ctx context.Context, a audit.Actor, action audit.Action, now time.Time, err error) error {
+	return s.refusals.Record(ctx, a, action, audit.UserTarget(a.User, a.Name), id.Org{}, now, err)
+}
+
+// Refused records that the person who acts was refused an action before any
+// service was asked, by whoever checks the same policies earlier, and returns err;
+// see audit.Refusals.
+func (s *Service) Refused(ctx context.Context, actor audit.Actor, action audit.Action, err error) error {
+	return s.record(ctx, actor, action, s.now(), err)
 }
 
 // outside refuses to check a secret inside somebody's transaction.

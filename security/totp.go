@@ -75,7 +75,7 @@ const enrollmentLasts = time.Hour
 // hour. Beginning again voids the secret before. ErrTOTPEnabled.
 func (s *Service) EnrollTOTP(ctx context.Context, actor audit.Actor) (Enrollment, error) {
 	now := s.now()
-	if err := s.allow(actor, PermTOTPEnroll, now); err != nil {
+	if err := s.permit(ctx, actor, PermTOTPEnroll, ActionTOTPStarted, now); err != nil {
 		return Enrollment{}, err
 	}
 	secret := make([]byte, totpSecret)
@@ -121,7 +121,7 @@ type Changed struct {
 // to be confirmed; ErrTOTPEnabled.
 func (s *Service) ConfirmTOTP(ctx context.Context, actor audit.Actor, code string, keepToken bool) (Changed, error) {
 	now := s.now()
-	if err := s.allow(actor, PermTOTPEnroll, now); err != nil {
+	if err := s.permit(ctx, actor, PermTOTPEnroll, ActionTOTPEnabled, now); err != nil {
 		return Changed{}, err
 	}
 	if err := s.outside(ctx); err != nil {
@@ -225,7 +225,7 @@ type DisableTOTP struct {
 // a fault.Fields; a wrong code is ErrInvalidCode. ErrTwoFactorOff.
 func (s *Service) DisableTOTP(ctx context.Context, actor audit.Actor, in DisableTOTP) (Token, error) {
 	now := s.now()
-	if err := s.allow(actor, PermTOTPDisable, now); err != nil {
+	if err := s.permit(ctx, actor, PermTOTPDisable, ActionTOTPDisabled, now); err != nil {
 		return Token{}, err
 	}
 	if err := s.outside(ctx); err != nil {
@@ -239,7 +239,7 @@ func (s *Service) DisableTOTP(ctx context.Context, actor audit.Actor, in Disable
 		return Token{}, ErrTwoFactorOff
 	}
 	if err := s.enoughToDisable(actor, p, in, now); err != nil {
-		return Token{}, err
+		return Token{}, s.record(ctx, actor, ActionTOTPDisabled, now, err)
 	}
 	if in.Password != "" && p.PasswordHash != "" {
 		leave, err := s.hasher.enter()
@@ -342,7 +342,7 @@ func (s *Service) disable(ctx context.Context, actor audit.Actor, p Person, in D
 // ErrTwoFactorOff.
 func (s *Service) RenewBackupCodes(ctx context.Context, actor audit.Actor) ([]string, error) {
 	now := s.now()
-	if err := s.allow(actor, PermBackupCodes, now); err != nil {
+	if err := s.permit(ctx, actor, PermBackupCodes, ActionBackupCodesRenewed, now); err != nil {
 		return nil, err
 	}
 	var codes []string

@@ -10,6 +10,7 @@ type Line struct {
 	Method, Path string
 	Permission   audit.Permission
 	Rule         audit.Rule
+	Action       audit.Action
 }
 
 // Table returns the routes.
@@ -17,7 +18,7 @@ func Table() []Line {
 	all := policies(orgs.DefaultPolicy())
 	var out []Line
 	for _, rt := range table {
-		out = append(out, Line{rt.method, rt.path, rt.permission, all[rt.permission]})
+		out = append(out, Line{rt.method, rt.path, rt.permission, all[rt.permission], rt.action})
 	}
 	return out
 }

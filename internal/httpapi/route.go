@@ -26,6 +26,7 @@ import (
 type route struct {
 	method, path string
 	permission   audit.Permission
+	action       audit.Action // as which a refusal is recorded; "": it only reads, or is refused to nobody
 	tag, summary string
 	about        string // more, for the document
 	status       int    // of success
@@ -158,17 +159,29 @@ func (a *API) run(c *call, rt route, rule audit.Rule) (any, error) {
 	}
 	// Before the body is looked at: somebody who may not call gets no opinion on it.
 	if err := a.policy.Check(c.actor(), rt.permission, a.c.Now(), a.c.StepUpAge); err != nil {
-		return nil, err
+		return nil, a.refused(c, rt, "", err)
 	}
 	out, err := rt.handler.serve(a, c)
 	if err != nil && rule.Role != "" && aboutInput(err) {
 		// What is decided with the organization is decided by the service, after the
 		// input was read here. It is said before any opinion on the input all the same.
 		if err := a.c.Flows.Orgs.May(c.ctx(), c.actor(), ref(c), rt.permission); err != nil {
-			return nil, err
+			return nil, a.refused(c, rt, ref(c), err)
 		}
 	}
 	return out, err
+}
+
+// refused returns err, which was said before the service was asked that records
+// what it refuses, after it was recorded. org is where; "": it is about the person.
+func (a *API) refused(c *call, rt route, org string, err error) error {
+	switch {
+	case rt.action == "":
+		return err
+	case org == "":
+		return a.c.Flows.Security.Refused(c.ctx(), c.actor(), rt.action, err)
+	}
+	return a.c.Flows.Orgs.Refused(c.ctx(), c.actor(), org, rt.action, err)
 }
 
 // aboutInput reports whether a request was refused for what it holds.

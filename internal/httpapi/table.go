@@ -98,20 +98,20 @@ var personTable = []route{
 		summary: "The signed-in person", handler: gives((*API).account),
 	},
 	{
-		method: http.MethodPatch, path: "/account", permission: accounts.PermUpdate, tag: tagPerson, status: 200,
+		method: http.MethodPatch, path: "/account", permission: accounts.PermUpdate, action: accounts.ActionUpdated, tag: tagPerson, status: 200,
 		summary: "Change name, time zone or language", handler: takes((*API).patchAccount),
 	},
 	{
-		method: http.MethodPut, path: "/account/avatar", permission: accounts.PermPicture, tag: tagPerson, status: 200,
+		method: http.MethodPut, path: "/account/avatar", permission: accounts.PermPicture, action: accounts.ActionPictureChanged, tag: tagPerson, status: 200,
 		summary: "Upload a picture", handler: putPicture, problems: []string{"too_large", "unsupported_media_type"},
 		about: "The file itself as the body: PNG, JPEG, WebP or GIF, at most 5 MiB and 25 megapixels.",
 	},
 	{
-		method: http.MethodDelete, path: "/account/avatar", permission: accounts.PermPicture, tag: tagPerson, status: 204,
+		method: http.MethodDelete, path: "/account/avatar", permission: accounts.PermPicture, action: accounts.ActionPictureRemoved, tag: tagPerson, status: 204,
 		summary: "Go back to the picture drawn from the initials", handler: gives((*API).deletePicture),
 	},
 	{
-		method: http.MethodPost, path: "/account/email", permission: accounts.PermEmailChange, tag: tagPerson, status: 202,
+		method: http.MethodPost, path: "/account/email", permission: accounts.PermEmailChange, action: accounts.ActionEmailChangeRequested, tag: tagPerson, status: 202,
 		summary: "Ask to change the address", handler: takes((*API).changeEmail),
 		about: "Nothing changes until the link mailed to the new address is opened. The old address is told at once.",
 	},
@@ -120,7 +120,7 @@ var personTable = []route{
 		summary: "The change that waits to be confirmed", handler: gives((*API).pendingEmail),
 	},
 	{
-		method: http.MethodDelete, path: "/account/email/pending", permission: accounts.PermEmailCancel, tag: tagPerson, status: 204,
+		method: http.MethodDelete, path: "/account/email/pending", permission: accounts.PermEmailCancel, action: accounts.ActionEmailChangeCanceled, tag: tagPerson, status: 204,
 		summary: "Withdraw it", handler: gives((*API).cancelEmail),
 	},
 	{
@@ -133,7 +133,7 @@ var personTable = []route{
 		about: "Undoing a confirmed change ends all sessions, voids the password and mails a link to set a new one.",
 	},
 	{
-		method: http.MethodPut, path: "/account/password", permission: security.PermChangePassword, tag: tagPerson, status: 204,
+		method: http.MethodPut, path: "/account/password", permission: security.PermChangePassword, action: security.ActionPasswordChanged, tag: tagPerson, status: 204,
 		summary: "Change the password, or set the first one", handler: takes((*API).changePassword),
 		about:    "Ends every other session. A first password needs a fresh proof instead of current_password.",
 		problems: []string{"rate_limited", "overloaded"},
@@ -156,24 +156,24 @@ var personTable = []route{
 		summary: "What the person has beside a password", handler: gives((*API).factors),
 	},
 	{
-		method: http.MethodPost, path: "/account/totp", permission: security.PermTOTPEnroll, tag: tagPerson, status: 201,
+		method: http.MethodPost, path: "/account/totp", permission: security.PermTOTPEnroll, action: security.ActionTOTPStarted, tag: tagPerson, status: 201,
 		summary: "Make a secret for an authenticator app", handler: gives((*API).enrollTOTP), problems: []string{"totp_enabled"},
 		about: "Nothing changes until a code confirms it, within an hour.",
 	},
 	{
-		method: http.MethodPost, path: "/account/totp/confirm", permission: security.PermTOTPEnroll, tag: tagPerson, status: 200,
+		method: http.MethodPost, path: "/account/totp/confirm", permission: security.PermTOTPEnroll, action: security.ActionTOTPEnabled, tag: tagPerson, status: 200,
 		summary: "Turn two-factor on by a code from the app", handler: takes((*API).confirmTOTP),
 		about:    "Ends every other session. Answers 8 backup codes, which are shown once.",
 		problems: []string{"invalid_code", "totp_enabled", "rate_limited"},
 	},
 	{
-		method: http.MethodPost, path: "/account/totp/disable", permission: security.PermTOTPDisable, tag: tagPerson, status: 204,
+		method: http.MethodPost, path: "/account/totp/disable", permission: security.PermTOTPDisable, action: security.ActionTOTPDisabled, tag: tagPerson, status: 204,
 		summary: "Turn two-factor off", handler: takes((*API).disableTOTP),
 		about:    "By two different factors: here, or proven within the last 10 minutes (default). A passkey is two. Ends every other session.",
 		problems: []string{"invalid_code", "two_factor_off", "rate_limited"},
 	},
 	{
-		method: http.MethodPost, path: "/account/backup-codes", permission: security.PermBackupCodes, tag: tagPerson, status: 200,
+		method: http.MethodPost, path: "/account/backup-codes", permission: security.PermBackupCodes, action: security.ActionBackupCodesRenewed, tag: tagPerson, status: 200,
 		summary: "Make 8 new backup codes", handler: gives((*API).renewBackupCodes), problems: []string{"two_factor_off"},
 		about: "All earlier ones are void.",
 	},
@@ -182,21 +182,21 @@ var personTable = []route{
 		summary: "The person's passkeys", handler: gives((*API).passkeys),
 	},
 	{
-		method: http.MethodPost, path: "/account/passkeys/options", permission: security.PermPasskeyAdd, tag: tagPerson, status: 200,
+		method: http.MethodPost, path: "/account/passkeys/options", permission: security.PermPasskeyAdd, action: security.ActionPasskeyAdded, tag: tagPerson, status: 200,
 		summary: "What navigator.credentials.create is to be asked", handler: gives((*API).beginPasskey), problems: []string{"too_many_passkeys", "rate_limited"},
 		about: "PublicKeyCredentialCreationOptionsJSON of WebAuthn Level 3.",
 	},
 	{
-		method: http.MethodPost, path: "/account/passkeys", permission: security.PermPasskeyAdd, tag: tagPerson, status: 201,
+		method: http.MethodPost, path: "/account/passkeys", permission: security.PermPasskeyAdd, action: security.ActionPasskeyAdded, tag: tagPerson, status: 201,
 		summary: "Register a passkey", handler: takes((*API).addPasskey), problems: []string{"passkey_taken", "too_many_passkeys"},
 		about: "The body is RegistrationResponseJSON of WebAuthn Level 3, with a name.",
 	},
 	{
-		method: http.MethodPatch, path: "/account/passkeys/{id}", permission: security.PermPasskeyRename, tag: tagPerson, status: 200,
+		method: http.MethodPatch, path: "/account/passkeys/{id}", permission: security.PermPasskeyRename, action: security.ActionPasskeyRenamed, tag: tagPerson, status: 200,
 		summary: "Rename a passkey", handler: takes((*API).renamePasskey),
 	},
 	{
-		method: http.MethodDelete, path: "/account/passkeys/{id}", permission: security.PermPasskeyRemove, tag: tagPerson, status: 204,
+		method: http.MethodDelete, path: "/account/passkeys/{id}", permission: security.PermPasskeyRemove, action: security.ActionPasskeyRemoved, tag: tagPerson, status: 204,
 		summary: "Remove a passkey", handler: gives((*API).removePasskey), problems: []string{"last_factor"},
 		about: "Ends every other session. Somebody without a password keeps the last one.",
 	},

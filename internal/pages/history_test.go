@@ -88,5 +88,6 @@ func TestSentences(t *testing.T) {
 		audit.Change{Field: "role", Before: "member", After: "admin"}).InLogOf(of)))
 	require.Equal(t, "bob@example.com invited as Viewer", say(ada.Did("orgs.invitation.created", audit.Target{Kind: "invitation", Name: "bob@example.com"}, now,
 		audit.Change{Field: "role", After: "viewer"}).InLogOf(of)))
-	require.Equal(t, "Something was refused: not allowed", say(ada.WasRefused("account.updated", me, "forbidden", now)), "what is refused one day has words already")
+	require.Equal(t, "Adding a passkey refused: a fresh proof of identity was missing", say(ada.WasRefused("security.passkey_added", me, "reauthentication_required", now)))
+	require.Equal(t, "Something was refused: not allowed", say(ada.WasRefused("account.created", me, "other", now)), "what is refused one day has words already")
 }
