@@ -1,7 +1,6 @@
 package audit
 
 import (
-	"context"
 	"net/netip"
 	"time"
 
@@ -38,6 +37,9 @@ type Change struct {
 
 // Entry is one thing that happened or was refused. Make one with [Actor.Did] or
 // [Actor.WasRefused].
+//
+// The actor's name, IP and UserAgent, the target's name and the changes are
+// personal: an entry can be relieved of them and still be proven; see [Line].
 type Entry struct {
 	ID        id.Entry
 	At        time.Time
@@ -45,7 +47,7 @@ type Entry struct {
 	Outcome   Outcome
 	Reason    string // the code of a refusal
 	ActorKind ActorKind
-	ActorID   id.User
+	ActorID   id.User // zero unless a person
 	ActorName string
 	Target    Target
 	Changes   []Change
@@ -58,20 +60,6 @@ type Entry struct {
 	IP        netip.Addr
 	UserAgent string
 	RequestID string
-}
-
-// Appender records entries. Every transaction handle of the module is one.
-type Appender interface {
-	// AppendAudit stores e if, and only if, the transaction commits.
-	AppendAudit(ctx context.Context, e Entry) error
-}
-
-// Store reads entries. It is as much as a person's own history and the tests
-// need; an organization's log reads with filters.
-type Store interface {
-	// Entries returns at most limit entries of the person's own history that
-	// are older than before (zero: the newest), newest first.
-	Entries(ctx context.Context, user id.User, before id.Entry, limit int) ([]Entry, error)
 }
 
 // Did returns the entry for something a has done at now.
