@@ -3,7 +3,6 @@ package audit
 import (
 	"bytes"
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -24,16 +23,18 @@ import (
 //	 "target":{"kind":"user","id":"…","name":P},"changes":P,"ip":P,"user_agent":P,
 //	 "session_id":"…","token_id":"","request_id":"…","salts":["…",…]}
 //
-// (without the line breaks). Each P is a personal value. One that is not empty
-// has a salt of its own in "salts", at its place; the seal covers, in place of
-// the value,
+// (without the line breaks). Each P is a personal value. The actor's are the
+// first name, "ip" and "user_agent"; the target's are the second name and
+// "changes". Unless they are all empty the values of each have a salt, the first
+// and the second of "salts". The seal covers, in place of the first of them,
 //
-//	SHA-256(salt ‖ value as it stands in the line)
+//	SHA-256(salt ‖ values one after the other, as they stand in the line)
 //
-// so that the value can be erased, with its salt, and what is left still proves
-// that the entry is the one that was sealed, while nobody can find the value by
-// trying: the idea of selective disclosure, as in RFC 9901. In place of an erased
-// value stands {"sha256":"<the digest in base64>"}, and null in place of its salt.
+// and nothing in place of the others. So they can be erased, with their salt, and
+// what is left still proves that the entry is the one that was sealed, while
+// nobody can find them by trying: the idea of selective disclosure, as in RFC
+// 9901. Once erased, {"sha256":"<the digest in base64>"} stands in place of the
+// first and null in place of the others and of the salt.
 type Line []byte
 
 const (
@@ -60,22 +61,22 @@ const (
 	personalValues
 )
 
+// Whose personal values they are.
+const (
+	ofActor = iota
+	ofTarget
+	subjects
+)
+
+// subjectOf tells for each personal value whose it is. The first of each is where
+// the digest stands.
+var subjectOf = [personalValues]int{ofActor, ofTarget, ofTarget, ofActor, ofActor}
+
 // NewLine returns e as a line with fresh salts. Nothing is refused for its text:
 // that something happened must not go unrecorded because of how somebody spells.
 // What is not UTF-8, NUL, and all beyond 2,048 bytes of a text is left out.
 func NewLine(e Entry) Line {
 	b := make([]byte, 0, 640)
-	salts := make([]byte, 0, 160)
-	random := make([]byte, 16*personalValues)
-	_, _ = rand.Read(random)
-	personal := func(value string) {
-		start := len(b)
-		if b = appendText(b, value); len(b)-start > len(`""`) {
-			salts, random = appendSalt(salts, random)
-		} else {
-			salts = append(salts, ",null"...)
-		}
-	}
 	plain := func(key, value string) { b = appendText(append(b, key...), value) }
 
 	plain(`{"v":1,"id":`, e.ID.String())
@@ -85,28 +86,23 @@ func NewLine(e Entry) Line {
 	plain(`,"reason":`, e.Reason)
 	plain(`,"actor":{"kind":`, string(e.ActorKind))
 	plain(`,"id":`, e.actorID())
-	b = append(b, `,"name":`...)
-	personal(e.ActorName)
+	plain(`,"name":`, e.ActorName)
 	plain(`},"target":{"kind":`, e.Target.Kind)
 	plain(`,"id":`, e.Target.ID)
-	b = append(b, `,"name":`...)
-	personal(e.Target.Name)
-	b = append(b, `},"changes":`...)
-	b = appendChanges(b, e.Changes)
-	if len(e.Changes) > 0 {
-		salts, random = appendSalt(salts, random)
-	} else {
-		salts = append(salts, ",null"...)
-	}
-	b = append(b, `,"ip":`...)
-	personal(addressText(e.IP))
-	b = append(b, `,"user_agent":`...)
-	personal(clean(e.UserAgent, maxAgent))
+	plain(`,"name":`, e.Target.Name)
+	b = appendChanges(append(b, `},"changes":`...), e.Changes)
+	plain(`,"ip":`, addressText(e.IP))
+	plain(`,"user_agent":`, clean(e.UserAgent, maxAgent))
 	plain(`,"session_id":`, e.Session.String())
 	plain(`,"token_id":`, e.Token.String())
 	plain(`,"request_id":`, e.RequestID)
+
+	var random [32]byte
+	_, _ = rand.Read(random[:])
 	b = append(b, `,"salts":[`...)
-	b = append(b, salts[1:]...)
+	b = appendSalt(b, random[:16], e.ActorName == "" && !e.IP.IsValid() && e.UserAgent == "")
+	b = append(b, ',')
+	b = appendSalt(b, random[16:], e.Target.Name == "" && len(e.Changes) == 0)
 	return append(b, "]}"...)
 }
 
@@ -125,10 +121,12 @@ func addressText(ip netip.Addr) string {
 	return ip.String()
 }
 
-func appendSalt(b, random []byte) (salts, rest []byte) {
-	b = append(b, `,"`...)
-	b = base64.RawURLEncoding.AppendEncode(b, random[:16])
-	return append(b, '"'), random[16:]
+func appendSalt(b, random []byte, none bool) []byte {
+	if none {
+		return append(b, "null"...)
+	}
+	b = base64.RawURLEncoding.AppendEncode(append(b, '"'), random)
+	return append(b, '"')
 }
 
 func appendChanges(b []byte, changes []Change) []byte {
@@ -241,7 +239,7 @@ func (l Line) Entry() (Entry, error) {
 		e.IP, err = netip.ParseAddr(ip)
 		note(err)
 	}
-	if !isErased(j.Changes) {
+	if j.Changes != nil && !isErased(j.Changes) {
 		note(json.Unmarshal(j.Changes, &e.Changes))
 		if len(e.Changes) == 0 {
 			e.Changes = nil
@@ -262,11 +260,4 @@ func disclosed(value json.RawMessage) string {
 		return ""
 	}
 	return s
-}
-
-// digest is what the seal covers of a personal value. It begins with a letter of
-// the salt, and so is no leaf and no node of the tree (RFC 6962, section 2.1).
-func digest(salt, value []byte) [32]byte {
-	var buf [256]byte
-	return sha256.Sum256(append(append(buf[:0], salt...), value...))
 }

@@ -13,9 +13,9 @@ type span struct{ from, to int }
 // layout is where the parts of a line are. One is used for many lines.
 type layout struct {
 	personal [personalValues]span
-	salts    [personalValues]span // of the text, empty for null
-	list     int                  // where `,"salts":` begins
-	end      int                  // where the salts end
+	salts    [subjects]span // of the text, empty for null
+	list     int            // where `,"salts":` begins
+	end      int            // where the salts end
 
 	// Of a line of an export.
 	seq  uint64
@@ -52,25 +52,32 @@ const (
 	saltsKey = `,"salts":[`
 	seqKey   = `],"seq":`
 	leafKey  = `,"leaf":"`
+	null     = "null"
 )
 
 // read finds the parts of a line. It is strict: a line in any other order or
 // spelling is not one that was written here, and is an error.
 func (y *layout) read(line []byte) error {
 	pos := 0
-	for _, k := range keys {
-		if !bytes.HasPrefix(line[pos:], []byte(k.text)) {
+	for i := range keys {
+		k := &keys[i]
+		at := pos + len(k.text)
+		if at >= len(line) || string(line[pos:at]) != k.text {
 			return ErrLine
 		}
-		pos += len(k.text)
-		to := valueEnd(line, pos)
-		if to < 0 || k.personal < 0 && line[pos] != '"' {
+		if k.personal < 0 {
+			if line[at] != '"' {
+				return ErrLine
+			}
+			if pos = stringEnd(line, at); pos < 0 {
+				return ErrLine
+			}
+			continue
+		}
+		if pos = valueEnd(line, at); pos < 0 {
 			return ErrLine
 		}
-		if k.personal >= 0 {
-			y.personal[k.personal] = span{pos, to}
-		}
-		pos = to
+		y.personal[k.personal] = span{at, pos}
 	}
 	y.list = pos
 	if !bytes.HasPrefix(line[pos:], []byte(saltsKey)) {
@@ -85,9 +92,9 @@ func (y *layout) read(line []byte) error {
 			pos++
 		}
 		switch {
-		case bytes.HasPrefix(line[pos:], []byte("null")):
+		case bytes.HasPrefix(line[pos:], []byte(null)):
 			y.salts[i] = span{}
-			pos += len("null")
+			pos += len(null)
 		case len(line) > pos+saltLength+1 && line[pos] == '"' && line[pos+saltLength+1] == '"':
 			y.salts[i] = span{pos + 1, pos + 1 + saltLength}
 			pos += saltLength + 2
@@ -121,8 +128,8 @@ func (y *layout) readTail(tail []byte) error {
 	return nil
 }
 
-// valueEnd returns where the string, array or erased value that begins at pos
-// ends, or -1.
+// valueEnd returns where the string, array, erased value or null that begins at
+// pos ends, or -1.
 func valueEnd(line []byte, pos int) int {
 	if pos >= len(line) {
 		return -1
@@ -138,6 +145,10 @@ func valueEnd(line []byte, pos int) int {
 		return to
 	case '[':
 		return arrayEnd(line, pos)
+	case 'n':
+		if bytes.HasPrefix(line[pos:], []byte(null)) {
+			return pos + len(null)
+		}
 	}
 	return -1
 }
@@ -150,7 +161,11 @@ func stringEnd(line []byte, pos int) int {
 		if i < 0 {
 			return -1
 		}
-		quote, slashes := at+i, 0
+		quote := at + i
+		if line[quote-1] != '\\' {
+			return quote + 1
+		}
+		slashes := 1
 		for line[quote-1-slashes] == '\\' {
 			slashes++
 		}
@@ -182,33 +197,77 @@ func arrayEnd(line []byte, pos int) int {
 	return -1
 }
 
+// isEmpty reports whether a value that is neither erased nor null is "" or [].
 func isEmpty(value []byte) bool { return len(value) == len(`""`) }
+
+// digests returns what the seal covers of the personal values of each subject.
+// none: there are none, and the values stand for themselves.
+func (y *layout) digests(line []byte) (d [subjects][32]byte, none [subjects]bool, err error) {
+	for who := range d {
+		salt := line[y.salts[who].from:y.salts[who].to]
+		b, first, empty := append(y.buf[:0], salt...), true, true
+		erased := false
+		for i, p := range y.personal {
+			if subjectOf[i] != who {
+				continue
+			}
+			value := line[p.from:p.to]
+			switch {
+			case first && isErased(value):
+				if d[who], err = erasedDigest(value); err != nil {
+					return d, none, err
+				}
+				erased = true
+			case erased != (string(value) == null):
+				return d, none, ErrLine
+			case !erased:
+				b = append(b, value...)
+				empty = empty && isEmpty(value)
+			}
+			first = false
+		}
+		y.buf = b
+		none[who] = empty && !erased
+		if (len(salt) == 0) != (erased || empty) {
+			return d, none, ErrLine
+		}
+		if !empty {
+			d[who] = sha256.Sum256(b)
+		}
+	}
+	return d, none, nil
+}
+
+func erasedDigest(value []byte) (d [32]byte, err error) {
+	var raw [33]byte
+	n, err := base64.StdEncoding.Strict().Decode(raw[:], value[len(erasedHead):len(value)-len(erasedTail)])
+	if err != nil || n != len(d) {
+		return d, ErrLine
+	}
+	return [32]byte(raw[:32]), nil
+}
 
 // hash returns the leaf hash of a line whose layout was read: RFC 6962, section
 // 2.1, of the line with the digests in place of the personal values and without
 // the salts.
 func (y *layout) hash(line []byte) ([32]byte, error) {
+	digests, none, err := y.digests(line)
+	if err != nil {
+		return [32]byte{}, err
+	}
 	b := append(y.buf[:0], 0)
 	pos := 0
+	var placed [subjects]bool
 	for i, p := range y.personal {
-		value, salt := line[p.from:p.to], line[y.salts[i].from:y.salts[i].to]
+		who := subjectOf[i]
 		b = append(b, line[pos:p.from]...)
 		pos = p.to
 		switch {
-		case isErased(value):
-			var raw [33]byte
-			n, err := base64.StdEncoding.Strict().Decode(raw[:], value[len(erasedHead):len(value)-len(erasedTail)])
-			if err != nil || n != 32 || len(salt) != 0 {
-				return [32]byte{}, ErrLine
-			}
-			b = append(b, raw[:32]...)
-		case isEmpty(value) != (len(salt) == 0):
-			return [32]byte{}, ErrLine
-		case isEmpty(value):
-			b = append(b, value...)
-		default:
-			d := sha256.Sum256(append(append(b[len(b):], salt...), value...))
-			b = append(b, d[:]...)
+		case none[who]:
+			b = append(b, line[p.from:p.to]...)
+		case !placed[who]:
+			b = append(b, digests[who][:]...)
+			placed[who] = true
 		}
 	}
 	b = append(b, line[pos:y.list]...)
@@ -240,32 +299,36 @@ func (l Line) Erase(what Erasure) (Line, error) {
 	if err := y.read(l); err != nil {
 		return nil, err
 	}
-	var gone [personalValues]bool
-	gone[ofActorName], gone[ofIP], gone[ofUserAgent] = what&EraseActor != 0, what&EraseActor != 0, what&EraseActor != 0
-	gone[ofTargetName], gone[ofChanges] = what&EraseTarget != 0, what&EraseTarget != 0
-
-	out := make([]byte, 0, len(l)+erasedSize*personalValues)
+	digests, none, err := y.digests(l)
+	if err != nil {
+		return nil, err
+	}
+	gone := [subjects]bool{what&EraseActor != 0 && !none[ofActor], what&EraseTarget != 0 && !none[ofTarget]}
+	out := make([]byte, 0, len(l)+erasedSize*subjects)
 	pos := 0
+	var placed [subjects]bool
 	for i, p := range y.personal {
-		value := l[p.from:p.to]
+		who := subjectOf[i]
 		out = append(out, l[pos:p.from]...)
 		pos = p.to
-		if !gone[i] || isErased(value) || isEmpty(value) {
-			out = append(out, value...)
-			continue
+		switch {
+		case !gone[who]:
+			out = append(out, l[p.from:p.to]...)
+		case placed[who]:
+			out = append(out, null...)
+		default:
+			out = base64.StdEncoding.AppendEncode(append(out, erasedHead...), digests[who][:])
+			out = append(out, erasedTail...)
+			placed[who] = true
 		}
-		d := digest(l[y.salts[i].from:y.salts[i].to], value)
-		out = base64.StdEncoding.AppendEncode(append(out, erasedHead...), d[:])
-		out = append(out, erasedTail...)
-		y.salts[i] = span{}
 	}
 	out = append(append(out, l[pos:y.list]...), saltsKey...)
 	for i, s := range y.salts {
 		if i > 0 {
 			out = append(out, ',')
 		}
-		if s.to == 0 {
-			out = append(out, "null"...)
+		if s.to == 0 || gone[i] {
+			out = append(out, null...)
 		} else {
 			out = append(out, l[s.from-1:s.to+1]...)
 		}
@@ -275,8 +338,9 @@ func (l Line) Erase(what Erasure) (Line, error) {
 
 // At returns the line with its place in the log, as exports have it: "seq",
 // counted from 0, and "leaf", its leaf hash in base64.
-func (l Line) At(seq uint64, leaf [32]byte) []byte {
-	out := make([]byte, 0, len(l)+80)
+func (l Line) At(seq uint64, leaf [32]byte) []byte { return l.appendAt(nil, seq, leaf) }
+
+func (l Line) appendAt(out []byte, seq uint64, leaf [32]byte) []byte {
 	out = append(out, l[:len(l)-len("]}")]...)
 	out = strconv.AppendUint(append(out, seqKey...), seq, 10)
 	out = base64.StdEncoding.AppendEncode(append(out, leafKey...), leaf[:])
