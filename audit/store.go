@@ -27,6 +27,18 @@ func (p Position) IsZero() bool { return p.At.IsZero() && p.ID.IsZero() }
 // Position returns where e is.
 func (e Entry) Position() Position { return Position{e.At, e.ID} }
 
+// ActorKey is by what a [Filter] finds who acted: "system", "support" and
+// "anonymous" for these, else the identifier of the person or of the API token; ""
+// if there is none.
+func (e Entry) ActorKey() string {
+	switch e.ActorKind {
+	case KindSystem, KindSupport, KindAnonymous:
+		return string(e.ActorKind)
+	case KindUser, KindToken:
+	}
+	return e.actorID()
+}
+
 // Filter chooses entries of an organization's log. Its conditions all hold. The
 // zero value chooses all.
 type Filter struct {
@@ -120,7 +132,8 @@ type Reader interface {
 	// [ErrNoEntry].
 	Find(ctx context.Context, org id.Org, e id.Entry) (Stored, error)
 
-	// LogTree returns the tree of an organization's log.
+	// LogTree returns the tree of an organization's log; of one in which nothing was
+	// sealed yet it has Org alone.
 	LogTree(ctx context.Context, org id.Org) (Tree, error)
 
 	// Checkpoints returns at most limit checkpoints of a log whose size is below
@@ -129,11 +142,12 @@ type Reader interface {
 	Checkpoints(ctx context.Context, org id.Org, below uint64, limit int) ([]Checkpoint, error)
 
 	// Unsealed returns at most limit organizations that have entries without a
-	// seal, and the time of the oldest such entry of all (zero: none).
+	// seal, and the time of the oldest such entry of all (zero: none), whatever the
+	// limit. The oldest of an organization is that with the first identifier.
 	Unsealed(ctx context.Context, limit int) ([]id.Org, time.Time, error)
 
-	// Logs returns at most limit organizations that have a tree, in the order of
-	// their identifiers, after the one given.
+	// Logs returns at most limit organizations in whose logs something was sealed,
+	// in the order of their identifiers, after the one given (zero: the first).
 	Logs(ctx context.Context, after id.Org, limit int) ([]id.Org, error)
 }
 
@@ -166,12 +180,14 @@ type Tx interface {
 	// size is less, and stores t.
 	Prune(ctx context.Context, t Tree) error
 
-	// ToErase returns at most limit entries of all logs after the identifier given,
-	// in the order of their identifiers, whose actor is that person or whose target
-	// has one of these identifiers.
+	// ToErase returns at most limit entries of all logs after the identifier given
+	// (zero: from the first), in the order of their identifiers, whose actor is that
+	// person or whose target has one of these identifiers; Sealed, Seq and Leaf are
+	// not set.
 	ToErase(ctx context.Context, user id.User, targets []string, after id.Entry, limit int) ([]Stored, error)
 
-	// Rewrite stores a line in place of an entry's own: one with less in it.
+	// Rewrite stores a line in place of an entry's own: one with less in it. An
+	// entry that is not stored is [ErrNoEntry].
 	Rewrite(ctx context.Context, e id.Entry, l Line) error
 
 	// RemoveHistory removes at most limit entries of a person's own history that

@@ -27,8 +27,8 @@ func (d *DB) Orgs() orgs.Store { return orgsStore{orgsReader{source{d, nil}}} }
 // Mail returns the reading side of the outbox.
 func (d *DB) Mail() mail.Store { return outbox{d} }
 
-// Audit returns the reading side of the audit log.
-func (d *DB) Audit() audit.Store { return auditLog{d} }
+// Audit returns the store of the audit log.
+func (d *DB) Audit() audit.Store { return auditStore{auditReader{source{d, nil}}} }
 
 // Blobs returns the store of pictures.
 func (d *DB) Blobs() accounts.BlobStore { return blobs{d} }

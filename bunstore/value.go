@@ -2,7 +2,6 @@ package bunstore
 
 import (
 	"database/sql/driver"
-	"encoding/json"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -12,8 +11,6 @@ import (
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect"
 	"github.com/uptrace/bun/schema"
-
-	"github.com/aegisrunner/account-settings/audit"
 )
 
 // The types below are written by bun (AppendQuery), or by the driver where it
@@ -123,54 +120,6 @@ func (a *address) Scan(src any) (err error) {
 		return err
 	}
 	return fmt.Errorf("bunstore: cannot scan %T into an IP address", src)
-}
-
-// changes are those of an audit entry, as a JSON array. Their text has no NUL
-// byte, see appendAudit.
-type changes []audit.Change
-
-// AppendQuery implements schema.QueryAppender.
-func (c changes) AppendQuery(gen schema.QueryGen, b []byte) ([]byte, error) {
-	text, err := c.text()
-	if err != nil {
-		return nil, err
-	}
-	// Not AppendJSON, which takes a backslash that somebody typed before "u0000"
-	// for an escape.
-	return gen.Dialect().AppendString(b, text), nil
-}
-
-// Value implements driver.Valuer.
-func (c changes) Value() (driver.Value, error) { return c.text() }
-
-func (c changes) text() (string, error) {
-	if len(c) == 0 {
-		return "[]", nil
-	}
-	text, err := json.Marshal([]audit.Change(c))
-	return string(text), err
-}
-
-// Scan implements sql.Scanner.
-func (c *changes) Scan(src any) error {
-	var text []byte
-	switch v := src.(type) {
-	case string:
-		text = []byte(v)
-	case []byte:
-		text = v
-	default:
-		return fmt.Errorf("bunstore: cannot scan %T into changes", src)
-	}
-	var list []audit.Change
-	if err := json.Unmarshal(text, &list); err != nil {
-		return err
-	}
-	*c = nil
-	if len(list) > 0 {
-		*c = list
-	}
-	return nil
 }
 
 // plain reports whether every text can be stored as it is. PostgreSQL takes

@@ -65,7 +65,7 @@ func (s *Store) Orgs() orgs.Store { return orgsStore{orgsReader{s.view}, s} }
 func (s *Store) Mail() mail.Store { return outbox{s} }
 
 // Audit implements [flows.Store].
-func (s *Store) Audit() audit.Store { return auditLog{s} }
+func (s *Store) Audit() audit.Store { return auditStore{auditReader{s.view}, s} }
 
 // Blobs implements [flows.Store].
 func (s *Store) Blobs() accounts.BlobStore { return blobs{s} }
@@ -146,5 +146,28 @@ type orgsTx struct {
 
 // orgsReader is spread over the files of its nouns.
 type orgsReader struct {
+	view func(ctx context.Context) (*state, error)
+}
+
+type auditStore struct {
+	auditReader
+	s *Store
+}
+
+// Update implements [audit.Store].
+func (a auditStore) Update(ctx context.Context, fn func(ctx context.Context, tx audit.Tx) error) error {
+	return a.s.update(ctx, func(ctx context.Context, sc *scope) error {
+		return fn(ctx, auditTx{auditReader{sc.view}, sc})
+	})
+}
+
+// auditTx is what changes the log.
+type auditTx struct {
+	auditReader
+	*scope
+}
+
+// auditReader is what reads it.
+type auditReader struct {
 	view func(ctx context.Context) (*state, error)
 }

@@ -47,7 +47,10 @@ type state struct {
 	importRows  map[importLine]orgs.ImportRow
 
 	letters map[id.Mail]letter
-	entries []audit.Entry // in the order they were appended
+
+	entries     []entry // in the order they were appended
+	trees       map[id.Org]audit.Tree
+	checkpoints map[checkpointKey]audit.Checkpoint
 }
 
 func (st *state) clone() *state {
@@ -62,7 +65,8 @@ func (st *state) clone() *state {
 		orgs: cloneMap(st.orgs), members: cloneMap(st.members), slugs: cloneMap(st.slugs),
 		invitations: cloneMap(st.invitations), links: cloneMap(st.links), domains: cloneMap(st.domains),
 		imports: cloneMap(st.imports), importRows: cloneMap(st.importRows),
-		letters: cloneMap(st.letters), entries: slices.Clone(st.entries),
+		letters: cloneMap(st.letters),
+		entries: slices.Clone(st.entries), trees: cloneMap(st.trees), checkpoints: cloneMap(st.checkpoints),
 	}
 }
 
