@@ -39,6 +39,8 @@ func (s *Settings) Jobs() []Job {
 			return err
 		})},
 		{"security.purge", time.Hour, s.inTime(s.Security.Purge)},
+		{"audit.seal", time.Minute, s.Audit.Seal},
+		{"audit.prune", 6 * time.Hour, s.inTime(s.Audit.Prune)},
 		{"orgs.purge", time.Hour, s.inTime(s.Orgs.Purge)},
 		{"accounts.purge_links", time.Hour, s.inTime(s.Accounts.PurgeLinks)},
 		{"accounts.collect_blobs", 5 * time.Minute, s.inTime(s.Accounts.CollectBlobs)},

@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -146,6 +147,7 @@ type Settings struct {
 	Accounts *accounts.Service
 	Security *security.Service
 	Orgs     *orgs.Service
+	Audit    *audit.Service // the logs of organizations
 
 	c        Config
 	url      *url.URL
@@ -273,8 +275,20 @@ func (s *Settings) wireDomains() (err error) {
 		Product: c.Product, RelyingParty: relyingParty(s.url),
 		Geolocator: c.Geolocator, BreachChecker: c.BreachChecker, RequireSecondFactor: c.RequireSecondFactor, TwoFactor: s.Orgs,
 	})
-	s.flows = &flows.Services{Store: c.Store, Accounts: s.Accounts, Security: s.Security, Orgs: s.Orgs}
+	if err != nil {
+		return err
+	}
+	s.Audit, err = audit.NewService(audit.Config{
+		Store: c.Store.Audit(), Gate: s.Orgs, MAC: c.Keys.ring.MAC, Origin: s.url.Host + c.Paths.Pages + "/audit",
+		Events: events(), Now: c.Now, Log: c.Log,
+	})
+	s.flows = &flows.Services{Store: c.Store, Accounts: s.Accounts, Security: s.Security, Orgs: s.Orgs, Audit: s.Audit}
 	return err
+}
+
+// events are the actions of all domains.
+func events() []audit.Event {
+	return slices.Concat(accounts.Events(), security.Events(), orgs.Events(), flows.Events(), audit.Events())
 }
 
 // relyingParty is the host of the public URL. An address in numbers can have no

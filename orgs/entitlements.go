@@ -3,6 +3,7 @@ package orgs
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/aegisrunner/account-settings/id"
 )
@@ -33,6 +34,10 @@ type Entitlements interface {
 	// DailyInvitations returns how many links to join may be made in 24 hours.
 	DailyInvitations(ctx context.Context, org id.Org) (int, error)
 
+	// AuditRetention returns for how long entries of the audit log are kept;
+	// negative: for ever.
+	AuditRetention(ctx context.Context, org id.Org) (time.Duration, error)
+
 	// PlanOf returns the name of the plan, "" if there are none.
 	PlanOf(ctx context.Context, org id.Org) (string, error)
 }
@@ -42,6 +47,7 @@ type Plan struct {
 	Name             string
 	Seats            int // negative: any number
 	DailyInvitations int
+	AuditRetention   time.Duration // negative: for ever
 	Features         []Feature
 }
 
@@ -50,11 +56,11 @@ func Plans() []Plan {
 	pro := []Feature{AuditLog, BulkInvitations}
 	business := append(slices.Clone(pro), SSO, RequiredSecondFactor, DomainAutoJoin)
 	return []Plan{
-		{Name: "free", Seats: 1, DailyInvitations: 20},
-		{Name: "starter", Seats: 1, DailyInvitations: 500},
-		{Name: "pro", Seats: 5, DailyInvitations: 500, Features: pro},
-		{Name: "business", Seats: 15, DailyInvitations: 500, Features: business},
-		{Name: "enterprise", Seats: -1, DailyInvitations: 500, Features: business},
+		{Name: "free", Seats: 1, DailyInvitations: 20, AuditRetention: 30 * day},
+		{Name: "starter", Seats: 1, DailyInvitations: 500, AuditRetention: 30 * day},
+		{Name: "pro", Seats: 5, DailyInvitations: 500, AuditRetention: 180 * day, Features: pro},
+		{Name: "business", Seats: 15, DailyInvitations: 500, AuditRetention: 400 * day, Features: business},
+		{Name: "enterprise", Seats: -1, DailyInvitations: 500, AuditRetention: -1, Features: business},
 	}
 }
 
@@ -92,6 +98,10 @@ func (f fixed) DailyInvitations(context.Context, id.Org) (int, error) {
 	return f.plan.DailyInvitations, nil
 }
 
+func (f fixed) AuditRetention(context.Context, id.Org) (time.Duration, error) {
+	return f.plan.AuditRetention, nil
+}
+
 func (f fixed) PlanOf(context.Context, id.Org) (string, error) { return f.plan.Name, nil }
 
 // everything is what a host without plans gives.
@@ -100,4 +110,7 @@ type everything struct{}
 func (everything) Require(context.Context, id.Org, Feature) error        { return nil }
 func (everything) Seats(context.Context, id.Org) (int, error)            { return -1, nil }
 func (everything) DailyInvitations(context.Context, id.Org) (int, error) { return 500, nil }
-func (everything) PlanOf(context.Context, id.Org) (string, error)        { return "", nil }
+func (everything) AuditRetention(context.Context, id.Org) (time.Duration, error) {
+	return -1, nil
+}
+func (everything) PlanOf(context.Context, id.Org) (string, error) { return "", nil }

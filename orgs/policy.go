@@ -30,6 +30,7 @@ const (
 	PermPolicyView     audit.Permission = "orgs.security_policy.view"
 	PermPolicyChange   audit.Permission = "orgs.security_policy.change"
 	PermProjects       audit.Permission = "orgs.projects.view"
+	PermAuditView      audit.Permission = "orgs.audit.view"
 )
 
 var policy = audit.Policy{
@@ -52,12 +53,14 @@ var policy = audit.Policy{
 	PermPolicyView:     {SignedIn: true, Role: string(Admin)},
 	PermPolicyChange:   {SignedIn: true, Role: string(Admin), StepUp: true},
 	PermProjects:       {SignedIn: true, Role: string(Viewer)},
+	PermAuditView:      {SignedIn: true, Role: string(Admin)},
 }
 
 // features is what a plan must include, beside the role.
 var features = map[audit.Permission]Feature{
 	PermPolicyView:   RequiredSecondFactor,
 	PermPolicyChange: RequiredSecondFactor,
+	PermAuditView:    AuditLog,
 }
 
 // FeatureOf returns what a plan must include for a permission, beside the role; ""

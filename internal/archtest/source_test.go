@@ -60,8 +60,9 @@ var rules = []rule{
 		skip: suites,
 		find: clockReads,
 		allow: map[string]string{
-			"internal/httpapi: limitUpload": "the deadline of a connection is by the machine's clock, which a test does not move",
-			"internal/pages: limitUpload":   "the deadline of a connection is by the machine's clock, which a test does not move",
+			"internal/httpapi: limitUpload":      "the deadline of a connection is by the machine's clock, which a test does not move",
+			"internal/httpapi: (*patient).Write": "the deadline of a connection is by the machine's clock",
+			"internal/pages: limitUpload":        "the deadline of a connection is by the machine's clock, which a test does not move",
 		},
 	},
 	{
@@ -70,8 +71,9 @@ var rules = []rule{
 		skip: suites,
 		find: panics,
 		allow: map[string]string{
-			"internal/httpapi: (*API).guard":  "http.ErrAbortHandler is passed on to net/http, which understands it",
-			"internal/pages: (*Site).recover": "http.ErrAbortHandler is passed on to net/http, which understands it",
+			"internal/httpapi: (*API).brokenOff": "http.ErrAbortHandler is how net/http is told to end an answer that has begun",
+			"internal/httpapi: (*API).guard":     "http.ErrAbortHandler is passed on to net/http, which understands it",
+			"internal/pages: (*Site).recover":    "http.ErrAbortHandler is passed on to net/http, which understands it",
 		},
 	},
 	{

@@ -19,6 +19,7 @@ type Services struct {
 	Accounts *accounts.Service
 	Security *security.Service
 	Orgs     *orgs.Service
+	Audit    *audit.Service
 }
 
 // CompleteSignUp is what finishing to sign up needs.

@@ -56,6 +56,12 @@ func operation(api huma.API, rt route, rule audit.Rule) *huma.Operation {
 	if rt.out != nil && rt.status != http.StatusNoContent {
 		success.Content = map[string]*huma.MediaType{"application/json": {Schema: schemas.Schema(rt.out, true, op.OperationID+"-answer")}}
 	}
+	for _, media := range rt.media {
+		if success.Content == nil {
+			success.Content = map[string]*huma.MediaType{}
+		}
+		success.Content[media] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString}}
+	}
 	op.Responses[strconv.Itoa(rt.status)] = success
 	op.Responses["default"] = &huma.Response{
 		Description: "A problem; code is one of: " + strings.Join(problemCodes(rt, rule), ", "),
@@ -166,7 +172,7 @@ type docsGroup struct {
 func docsPage(o *huma.OpenAPI, c Config) ([]byte, error) {
 	all := policies(c.Flows.Orgs.Policy())
 	var groups []docsGroup
-	for _, tag := range []string{tagSigning, tagPerson, tagOrgs, tagGeneral} {
+	for _, tag := range []string{tagSigning, tagPerson, tagOrgs, tagAudit, tagGeneral} {
 		g := docsGroup{Name: tag}
 		for _, rt := range table {
 			if rt.tag == tag {

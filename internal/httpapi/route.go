@@ -41,6 +41,7 @@ type param struct{ name, about string }
 type handler struct {
 	in, out reflect.Type // nil: no body
 	raw     string       // media type of a body that is not JSON
+	media   []string     // of an answer that is not JSON
 	serve   func(*API, *call) (any, error)
 }
 
@@ -78,6 +79,20 @@ func takes[In any, Out any](fn func(*API, *call, In) (*Out, error)) handler {
 func gives[Out any](fn func(*API, *call) (*Out, error)) handler {
 	return handler{out: answer[Out](), serve: func(a *API, c *call) (any, error) { return result(fn(a, c)) }}
 }
+
+// streams is a handler that writes its answer itself, of these media types. Until
+// it has written anything it may return an error.
+func streams(fn func(*API, *call) error, media ...string) handler {
+	return handler{media: media, serve: func(a *API, c *call) (any, error) {
+		if err := fn(a, c); err != nil {
+			return nil, err
+		}
+		return streamed{}, nil
+	}}
+}
+
+// streamed is the answer of a handler that has written it.
+type streamed struct{}
 
 // nothing is the answer of a handler that has none.
 type nothing struct{}
@@ -131,6 +146,9 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, rt route, rule audit
 	}
 	if err != nil {
 		a.fail(w, r, err)
+		return
+	}
+	if _, ok := out.(streamed); ok {
 		return
 	}
 	if out == nil {

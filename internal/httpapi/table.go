@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/aegisrunner/account-settings/accounts"
 	"github.com/aegisrunner/account-settings/security"
@@ -11,6 +12,7 @@ const (
 	tagSigning = "Signing up and in"
 	tagPerson  = "The person"
 	tagOrgs    = "Organizations"
+	tagAudit   = "Audit log"
 	tagGeneral = "General"
 )
 
@@ -21,7 +23,7 @@ var paging = []param{
 
 // table is every route of the API. Add a line here, and the document, the access
 // matrix test and the docs page know it.
-var table = append(personTable, orgTable...)
+var table = slices.Concat(personTable, orgTable, auditTable)
 
 // personTable is the part about people.
 var personTable = []route{
