@@ -3,7 +3,10 @@
 //
 //	go run ./examples/server
 //
-// Every flag has an environment variable; see -h.
+// Every flag has an environment variable; see -h. To check an export of the audit
+// log against checkpoints that were kept:
+//
+//	go run ./examples/server audit verify -checkpoints kept.json [-checkpoints newest.json] export.ndjson
 package main
 
 import (
@@ -25,12 +28,22 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	err := run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr)
+	command := run
+	if len(os.Args) > 1 && os.Args[1] == "audit" {
+		command = auditCommand
+	}
+	err := command(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr)
 	switch {
-	case errors.Is(err, errHelp):
-	case err != nil:
-		fmt.Fprintln(os.Stderr, "server: "+err.Error())
-		os.Exit(1)
+	case err == nil, err == errHelp: //nolint:errorlint // asked for, and not the fault of a command
+	default:
+		status := 1
+		if s, ok := errors.AsType[*statusError](err); ok {
+			status = s.status
+		}
+		if !errors.Is(err, errHelp) {
+			fmt.Fprintln(os.Stderr, "server: "+err.Error())
+		}
+		os.Exit(status)
 	}
 }
 
