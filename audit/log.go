@@ -118,7 +118,7 @@ func (s *Service) Check(f Filter) (Filter, error) {
 	for _, pattern := range f.Actions {
 		chosen := Choose(s.events, string(pattern))
 		if len(chosen) == 0 {
-			wrong = append(wrong, fault.Field{Name: "action", Code: "unknown", Message: "names an action that there is not"})
+			wrong = append(wrong, fault.Field{Name: "action", Code: "invalid", Message: "names an action that there is not"})
 			break
 		}
 		actions = append(actions, chosen...)

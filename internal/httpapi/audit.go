@@ -110,16 +110,22 @@ func (a *API) auditExport(c *call) error {
 			return a.afterGate(c, fault.Fields{{Name: "cursor", Code: "invalid", Message: "must be the id of an entry of this log"}})
 		}
 	}
-	format := audit.Format(q.Get("format"))
-	x, err := a.c.Flows.Audit.Export(c.ctx(), c.actor(), ref(c), f, format, after)
+	return a.WriteExport(c.w, c.r, c.actor(), ref(c), f, audit.Format(q.Get("format")), after)
+}
+
+// WriteExport answers with what f chooses of an organization's log, after the
+// entry given (zero: from the first). An error is one of before the answer has
+// begun.
+func (a *API) WriteExport(w http.ResponseWriter, r *http.Request, actor audit.Actor, ref string, f audit.Filter, format audit.Format, after id.Entry) error {
+	x, err := a.c.Flows.Audit.Export(r.Context(), actor, ref, f, format, after)
 	if err != nil {
 		return err
 	}
-	h := c.w.Header()
+	h := w.Header()
 	h.Set("Content-Type", exportTypes[format])
 	h.Set("Content-Disposition", `attachment; filename="audit-log.`+string(format)+`"`)
-	if err := x.Write(c.ctx(), &patient{c.w, http.NewResponseController(c.w)}); err != nil {
-		a.brokenOff(c, err)
+	if err := x.Write(r.Context(), &patient{w, http.NewResponseController(w)}); err != nil {
+		a.brokenOff(r, err)
 	}
 	return nil
 }
@@ -130,9 +136,9 @@ var exportTypes = map[audit.Format]string{
 }
 
 // brokenOff ends an answer that has begun in the one way that its reader notices.
-func (a *API) brokenOff(c *call, err error) {
-	if c.ctx().Err() == nil {
-		a.c.Log.ErrorContext(c.ctx(), "httpapi: export broke off", "err", err)
+func (a *API) brokenOff(r *http.Request, err error) {
+	if r.Context().Err() == nil {
+		a.c.Log.ErrorContext(r.Context(), "httpapi: export broke off", "err", err)
 	}
 	panic(http.ErrAbortHandler)
 }

@@ -47,6 +47,7 @@ type Links struct {
 	Support string // URL, or mailto:
 	Terms   string
 	Privacy string
+	Upgrade string // where an Owner gets a larger plan, until billing is here
 }
 
 // Tab is a page of the host beside those of the account.

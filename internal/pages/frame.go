@@ -72,6 +72,9 @@ func (f *frame) Initial() string {
 // Shell returns "settings" or "door".
 func (f *frame) Shell() string { return f.spec.shell }
 
+// Wide reports whether the page is a table above all.
+func (f *frame) Wide() bool { return f.spec.wide }
+
 // Title returns the heading of the page.
 func (f *frame) Title() string {
 	if v, ok := f.V.(Custom); ok {

@@ -47,6 +47,7 @@ func (f *frame) OrgTabs() []tab {
 		{o.Team, "team", "people", "org-team"},
 		{o.Domains, "domains", "globe", "org-domains"},
 		{o.Policy, "security-policy", "lock", "org-policy"},
+		{o.Audit, "audit", "clock", "org-audit"},
 	} {
 		if t.shown {
 			tabs = append(tabs, tab{f.OrgURL(o.Slug, t.page), f.Icon(t.icon), f.T(t.name + ".title"), f.spec.tab == t.name})

@@ -35,6 +35,8 @@ func (s *Site) orgRoutes() {
 	s.page(ownerPath, s.signedIn(s.ownerPage))
 	s.page(policyPath, s.signedIn(s.policyPage))
 	s.page(domainsPath, s.signedIn(s.domainsPage))
+	s.page(auditPath, s.signedIn(s.auditPage))
+	s.page(auditPath+"/export", s.signedIn(s.auditExport))
 	s.actionRoutes(map[string]action{
 		"/settings/profile/orgs/restore": {run: s.restoreOrg, waiting: "org_restore"},
 		generalPath + "/about":           {run: s.saveOrg},
@@ -122,6 +124,7 @@ func (s *Site) myOrgs(v *visit) ([]OrgLink, []DeletedOrg, error) {
 		links = append(links, OrgLink{
 			Slug: o.Slug, Name: o.Name, Role: string(o.Membership.Role), Current: o.Slug == v.slug,
 			Team: s.mayIn(o, orgs.PermInvite), Domains: s.mayIn(o, orgs.PermDomains), Policy: s.mayIn(o, orgs.PermPolicyView),
+			Audit: s.mayIn(o, orgs.PermAuditView),
 		})
 	}
 	return links, deleted, nil

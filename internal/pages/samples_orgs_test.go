@@ -9,7 +9,7 @@ import (
 // orgLinks is the menu of somebody with several organizations.
 func orgLinks(s func(string) string) []pages.OrgLink {
 	return []pages.OrgLink{
-		{Slug: s("engines"), Name: s("Analytical Engines"), Role: "owner", Team: true, Domains: true, Policy: true, Current: true},
+		{Slug: s("engines"), Name: s("Analytical Engines"), Role: "owner", Team: true, Domains: true, Policy: true, Audit: true, Current: true},
 		{Slug: s("numbers"), Name: s("Society for Very Large Numbers and Their Friends"), Role: "viewer"},
 	}
 }
@@ -90,7 +90,27 @@ func orgSamples(s func(string) string, profile pages.Profile) map[string]pages.V
 	unproven := domains
 	unproven.Saved, unproven.Items = "", []pages.OrgDomain{domains.Items[1]}
 	unproven.Items[0].Form, unproven.Form, unproven.Typed = pages.Form{Code: "domain_unproven"}, fields("domain", "public_domain"), s("gmail.com")
+	log := pages.OrgAudit{
+		Slug: s("engines"), Name: s("Analytical Engines"), Owner: true, Next: s("n"),
+		People: []pages.AuditChoice{{Value: s("u1"), Label: s("Ada Lovelace")}, {Value: s("u2"), Label: s("Wolfeschlegelsteinhausenbergerdorff Maximiliane von und zu Guttenberg")}},
+		Groups: []pages.AuditGroup{{Prefix: "orgs.member", Actions: []string{"orgs.member.joined", "orgs.member.role_changed"}}, {Prefix: "orgs", Actions: []string{"orgs.updated"}}},
+		Items: []pages.AuditRow{
+			{Event: pages.Event{At: now.Add(-time.Minute), Action: "orgs.member.role_changed", Browser: "Chrome", OS: "macOS", IP: s("192.0.2.7"), Place: s("Pune, India")}, ID: s("e1"), ActorKind: "user", ActorID: s("u1"), ActorName: s("Ada Lovelace"), TargetKind: "user", TargetID: s("u2"), TargetName: s("Wolfeschlegelsteinhausenbergerdorff Maximiliane von und zu Guttenberg"), Changes: []pages.AuditChange{{Field: "role", Before: "member", After: "admin"}}, UserAgent: s("Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36"), RequestID: s("r1")},
+			{Event: pages.Event{At: now.Add(-time.Hour), Action: "orgs.updated", Refused: true, Reason: "forbidden", IP: s("2001:db8::7")}, ID: s("e2"), ActorKind: "user", ActorID: s("u3"), ActorName: s("Grace Hopper"), TargetKind: "org", TargetID: s("o1"), TargetName: s("Analytical Engines")},
+			{Event: pages.Event{At: now.AddDate(0, 0, -1), Action: "orgs.member.joined"}, ID: s("e3"), ActorKind: "user", TargetKind: "user", Fields: []string{"role"}},
+			{Event: pages.Event{At: now.AddDate(0, 0, -2), Action: "orgs.deleted"}, ID: s("e4"), ActorKind: "system", TargetKind: "org", TargetID: s("o1"), TargetName: s("Analytical Engines")},
+			{Event: pages.Event{At: now.AddDate(0, 0, -3), Action: "host.something"}, ID: s("e5"), ActorKind: "support"},
+		},
+	}
+	sifted, wrongLog, gatedLog := log, log, pages.OrgAudit{Slug: log.Slug, Name: log.Name, Owner: true, NeedsPlan: "pro"}
+	sifted.Filter, sifted.Items, sifted.Next, sifted.Later = pages.AuditFilter{Actor: s("u1"), Action: "orgs.member.*", Target: s("u2"), From: "2026-11-01"}, nil, "", true
+	wrongLog.Filter, wrongLog.Form, wrongLog.Items = pages.AuditFilter{From: s("x"), To: "2026-11-01"}, fields("from", "invalid_date", "to", "before_from"), nil
 	return map[string]pages.View{
+		"me/org-audit":          log,
+		"me/org-audit-sift":     sifted,
+		"me/org-audit-wrong":    wrongLog,
+		"me/org-audit-plan":     gatedLog,
+		"me/org-audit-none":     pages.OrgAudit{Slug: log.Slug, Name: log.Name},
 		"me/org-policy":         policy,
 		"me/org-policy-asked":   asked,
 		"me/org-policy-unready": unready,

@@ -12,6 +12,7 @@ import (
 	"github.com/aegisrunner/account-settings/accounts"
 	"github.com/aegisrunner/account-settings/audit"
 	"github.com/aegisrunner/account-settings/fault"
+	"github.com/aegisrunner/account-settings/id"
 	"github.com/aegisrunner/account-settings/internal/flows"
 	"github.com/aegisrunner/account-settings/internal/problem"
 	"github.com/aegisrunner/account-settings/internal/redirect"
@@ -25,9 +26,13 @@ import (
 // StepUpAge is required.
 type SiteConfig struct {
 	Config
-	Flows     *flows.Services
-	Sessions  *httpsession.Manager
-	Sealer    mail.Sealer // of what waits while a person proves who they are
+	Flows    *flows.Services
+	Sessions *httpsession.Manager
+	Sealer   mail.Sealer // of what waits while a person proves who they are
+
+	// Export answers with entries of an organization's log, as the API does.
+	Export func(w http.ResponseWriter, r *http.Request, actor audit.Actor, ref string, f audit.Filter, format audit.Format, after id.Entry) error
+
 	Now       func() time.Time
 	StepUpAge time.Duration
 	Log       *slog.Logger
@@ -48,8 +53,8 @@ func New(c SiteConfig) (*Site, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.Flows == nil || c.Sessions == nil || c.Sealer == nil || c.Now == nil {
-		return nil, errors.New("pages: Flows, Sessions, Sealer and Now are required")
+	if c.Flows == nil || c.Sessions == nil || c.Sealer == nil || c.Export == nil || c.Now == nil {
+		return nil, errors.New("pages: Flows, Sessions, Sealer, Export and Now are required")
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)

@@ -38,6 +38,7 @@ type spec struct {
 	shell string // "settings" or "door"
 	tab   string // the tab that is current
 	token bool   // the address holds a secret
+	wide  bool   // it is a table above all
 	forms []scope
 }
 

@@ -10,6 +10,7 @@ type OrgLink struct {
 	Team    bool   // the person may see who was invited, and change roles
 	Domains bool   // they may prove domains
 	Policy  bool   // they may see what it asks of its members
+	Audit   bool   // they may read its audit log
 	Current bool   // it is the one that the page is about
 }
 
