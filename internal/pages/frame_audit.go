@@ -61,7 +61,7 @@ func (f *frame) AuditSentence(r AuditRow) []piece {
 		args = append(args, "reason", f.auditReason(r.Reason))
 	}
 	for _, field := range r.Fields { // in place of those that were erased
-		args = append(args, field+"_before", f.T("audit.none"), field+"_after", f.T("audit.none"))
+		args = append(args, field+"_before", "…", field+"_after", "…")
 	}
 	for _, c := range r.Changes {
 		args = append(args, c.Field+"_before", f.AuditValue(c.Field, c.Before), c.Field+"_after", f.AuditValue(c.Field, c.After))
