@@ -171,7 +171,8 @@ func TestInvitationWithoutASeat(t *testing.T) {
 // room is a plan whose seats change.
 type room struct{ left int }
 
-func (r *room) Require(context.Context, id.Org, orgs.Feature) error   { return nil }
-func (r *room) Seats(context.Context, id.Org) (int, error)            { return r.left, nil }
-func (r *room) DailyInvitations(context.Context, id.Org) (int, error) { return 100, nil }
-func (r *room) PlanOf(context.Context, id.Org) (string, error)        { return "", nil }
+func (r *room) Require(context.Context, id.Org, orgs.Feature) error           { return nil }
+func (r *room) Seats(context.Context, id.Org) (int, error)                    { return r.left, nil }
+func (r *room) DailyInvitations(context.Context, id.Org) (int, error)         { return 100, nil }
+func (r *room) AuditRetention(context.Context, id.Org) (time.Duration, error) { return -1, nil }
+func (r *room) PlanOf(context.Context, id.Org) (string, error)                { return "", nil }
