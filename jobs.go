@@ -19,7 +19,8 @@ type Job struct {
 
 const (
 	jobMail    = "mail.deliver"
-	mailEvery  = 5 * time.Second
+	jobImports = "orgs.work_imports"
+	soon       = 5 * time.Second     // of jobs that somebody waits for
 	mailKept   = 30 * 24 * time.Hour // blanked letters, for inspection
 	overdueAge = time.Minute
 	maxSkew    = 5 * time.Second
@@ -33,7 +34,8 @@ var ErrClock = errors.New("settings: this node's clock differs from the database
 // Jobs lists the periodic work, for the host's own scheduler; or see [Settings.Run].
 func (s *Settings) Jobs() []Job {
 	return []Job{
-		{jobMail, mailEvery, s.deliverMail},
+		{jobMail, soon, s.deliverMail},
+		{jobImports, soon, s.Orgs.WorkImports},
 		{"mail.purge", 24 * time.Hour, s.inTime(func(ctx context.Context) error {
 			_, err := s.c.Store.Mail().PurgeMail(ctx, s.c.Now().UTC().Add(-mailKept))
 			return err
@@ -85,17 +87,15 @@ func (s *Settings) deliverMail(ctx context.Context) error {
 }
 
 // Run runs the jobs until ctx ends, and then waits for those under way. Mail
-// leaves at once: a commit that queued some wakes the courier. A failing job is
-// logged and tried again when it is next due. Run returns nil.
+// leaves, and an imported file is worked off, at once: a commit that left some to
+// do wakes the job. A failing job is logged and tried again when it is next due.
+// Run returns nil.
 func (s *Settings) Run(ctx context.Context) error {
 	s.running.Add(1)
 	defer s.running.Add(-1)
 	var wg sync.WaitGroup
 	for _, j := range s.Jobs() {
-		var wake chan struct{}
-		if j.Name == jobMail {
-			wake = s.wake
-		}
+		wake := map[string]chan struct{}{jobMail: s.wake, jobImports: s.imports}[j.Name] // nil: only when it is due
 		wg.Go(func() { s.loop(ctx, j, wake) })
 	}
 	wg.Wait()
@@ -129,12 +129,17 @@ func (s *Settings) runJob(ctx context.Context, j Job) {
 
 // wakeCourier is called after a commit that queued mail.
 func (s *Settings) wakeCourier() {
-	select {
-	case s.wake <- struct{}{}:
-	default: // it is awake already
-	}
+	ring(s.wake)
 	if s.running.Load() == 0 {
 		s.warnIfOverdue()
+	}
+}
+
+// ring wakes who waits for the bell, unless it rings already.
+func ring(bell chan struct{}) {
+	select {
+	case bell <- struct{}{}:
+	default:
 	}
 }
 

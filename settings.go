@@ -156,7 +156,8 @@ type Settings struct {
 	courier  *mail.Courier
 	handler  http.Handler
 
-	wake    chan struct{}
+	wake    chan struct{} // mail waits
+	imports chan struct{} // rows of an imported file do
 	running atomic.Int32
 	checked atomic.Int64 // when waiting mail was looked for last, Unix seconds
 }
@@ -169,7 +170,7 @@ func New(c Config) (*Settings, error) {
 		return nil, err
 	}
 	c = c.withDefaults()
-	s := &Settings{c: c, url: u, wake: make(chan struct{}, 1)}
+	s := &Settings{c: c, url: u, wake: make(chan struct{}, 1), imports: make(chan struct{}, 1)}
 	for _, step := range []func() error{s.wireDomains, s.wireMail, s.wireHTTP} {
 		if err := step(); err != nil {
 			return nil, err
@@ -263,7 +264,7 @@ func (s *Settings) wireDomains() (err error) {
 	s.Orgs, err = orgs.New(orgs.Config{
 		Store: c.Store.Orgs(), Sealer: c.Keys.ring, MAC: c.Keys.ring.MAC, Limiter: c.Limiter,
 		Entitlements: c.Entitlements, Projects: c.Projects, Domains: c.Domains, Roles: c.Roles,
-		Now: c.Now, Log: c.Log, Wake: s.wakeCourier, StepUpAge: c.StepUpAge,
+		Now: c.Now, Log: c.Log, Wake: s.wakeCourier, WakeImports: func() { ring(s.imports) }, StepUpAge: c.StepUpAge,
 	})
 	if err != nil {
 		return err

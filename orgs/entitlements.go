@@ -11,7 +11,9 @@ import (
 // Feature is what a plan includes or does not.
 type Feature string
 
-// The features.
+// The features. BulkInvitations is about inviting by a file alone, which is
+// [Service.StartImport]: several addresses in one request, up to [MaxInvited],
+// are allowed on every plan.
 const (
 	AuditLog             Feature = "audit_log"
 	BulkInvitations      Feature = "bulk_invitations"

@@ -14,6 +14,7 @@ import (
 	"github.com/aegisrunner/account-settings/internal/address"
 	"github.com/aegisrunner/account-settings/internal/cursor"
 	"github.com/aegisrunner/account-settings/internal/token"
+	"github.com/aegisrunner/account-settings/mail"
 )
 
 // MaxInvited is how many addresses one request may name.
@@ -21,7 +22,7 @@ const MaxInvited = 50
 
 // Invite is what inviting needs.
 type Invite struct {
-	Emails   []string // 1 to 50
+	Emails   []string // 1 to 50, on every plan; a file is [Service.StartImport]
 	Role     string   // "": member
 	Projects []string // of the host's directory
 }
@@ -33,10 +34,15 @@ type Invited struct {
 	Code       string // why not; "": invited
 }
 
-// What can stand in the way of one address, beside the codes of errors.
+// What can stand in the way of one address, beside the codes of errors. The last
+// four are of imports alone.
 const (
 	CodeInvalidAddress = "invalid_email"
 	CodeTwice          = "duplicate"
+	CodeInvalidRow     = "invalid_row"     // cannot be read, or has a cell too many
+	CodeInvalidRole    = "invalid_role"    // owner included
+	CodeUnknownProject = "unknown_project" // not in the host's directory
+	CodeDailyLimit     = "daily_limit"     // past the plan's links in 24 hours
 )
 
 // Invite mails links to join. Each address gets an answer of its own: one that
@@ -123,22 +129,36 @@ func (s *Service) addressees(ctx context.Context, emails []string) ([]addressee,
 			a.code = CodeTwice
 		default:
 			seen[a.addr.Key] = true
-			err := s.mailable(ctx, a.addr.Key)
-			if err != nil && !errors.Is(err, fault.Throttled) {
+			if a.code, err = s.mailableCode(ctx, a.addr.Key); err != nil {
 				return nil, err
 			}
-			a.code = fault.Code(err)
 		}
 		out = append(out, a)
 	}
 	return out, nil
 }
 
+// inviting is what addresses that are invited together have in common. The
+// organization is locked.
+type inviting struct {
+	actor   audit.Actor
+	v       OrgView
+	seats   int // of the plan; negative: any number
+	urgency mail.Urgency
+	now     time.Time
+}
+
+// startInviting reads what the plan has to say.
+func (s *Service) startInviting(ctx context.Context, actor audit.Actor, v OrgView, u mail.Urgency, now time.Time) (inviting, error) {
+	seats, err := s.c.Entitlements.Seats(ctx, v.ID)
+	return inviting{actor: actor, v: v, seats: seats, urgency: u, now: now}, err
+}
+
 func (s *Service) inviteAll(ctx context.Context, tx Tx, actor audit.Actor, v OrgView, asked []addressee, projects []string, role Role, now time.Time) ([]Invited, error) {
 	if err := s.mayInvite(ctx, tx, v, len(asked), now); err != nil {
 		return nil, err
 	}
-	limit, err := s.c.Entitlements.Seats(ctx, v.ID)
+	in, err := s.startInviting(ctx, actor, v, mail.Urgent, now)
 	if err != nil {
 		return nil, err
 	}
@@ -148,9 +168,8 @@ func (s *Service) inviteAll(ctx context.Context, tx Tx, actor audit.Actor, v Org
 		one := Invited{Email: a.typed, Code: a.code}
 		if a.code == "" {
 			tried++
-			one.Invitation, err = s.inviteOne(ctx, tx, actor, v, a.addr, projects, role, limit, now)
-			if one.Code = fault.Code(err); err != nil && one.Code == "" {
-				return nil, err // an outage
+			if one.Invitation, one.Code, err = s.inviteOne(ctx, tx, in, a.addr, role, projects); err != nil {
+				return nil, err
 			}
 			if one.Code == ErrSeatLimit.Code() {
 				full++
@@ -180,10 +199,20 @@ func (s *Service) mayInvite(ctx context.Context, tx Tx, v OrgView, n int, now ti
 	return nil
 }
 
-func (s *Service) inviteOne(ctx context.Context, tx Tx, actor audit.Actor, v OrgView, addr address.Address, projects []string, role Role, limit int, now time.Time) (id.Invitation, error) {
+// inviteOne invites one address, or says by a code why not. The error is an
+// outage.
+func (s *Service) inviteOne(ctx context.Context, tx Tx, in inviting, addr address.Address, role Role, projects []string) (id.Invitation, string, error) {
+	i, err := s.putInvitation(ctx, tx, in, addr, role, projects)
+	if code := fault.Code(err); code != "" {
+		return id.Invitation{}, code, nil
+	}
+	return i, "", err
+}
+
+func (s *Service) putInvitation(ctx context.Context, tx Tx, in inviting, addr address.Address, role Role, projects []string) (id.Invitation, error) {
 	p, err := tx.PersonByEmail(ctx, addr.Key)
 	if err == nil {
-		_, err = tx.Member(ctx, v.ID, p.ID)
+		_, err = tx.Member(ctx, in.v.ID, p.ID)
 		if err == nil {
 			return id.Invitation{}, ErrAlreadyMember
 		}
@@ -193,16 +222,16 @@ func (s *Service) inviteOne(ctx context.Context, tx Tx, actor audit.Actor, v Org
 	}
 	secret := token.New()
 	i := Invitation{
-		ID: id.NewInvitation(), Org: v.ID, Email: addr.Email, EmailKey: addr.Key, Role: role, Projects: projects,
-		Hash: secret.Hash(), State: Pending, InvitedBy: actor.User, CreatedAt: now, ExpiresAt: now.Add(s.c.InvitationLifetime),
+		ID: id.NewInvitation(), Org: in.v.ID, Email: addr.Email, EmailKey: addr.Key, Role: role, Projects: projects,
+		Hash: secret.Hash(), State: Pending, InvitedBy: in.actor.User, CreatedAt: in.now, ExpiresAt: in.now.Add(s.c.InvitationLifetime),
 	}
-	if err := s.seatFor(ctx, tx, v.ID, addr.Key, limit, now); err != nil {
+	if err := s.seatFor(ctx, tx, in.v.ID, addr.Key, in.seats, in.now); err != nil {
 		return id.Invitation{}, err
 	}
 	if i.ID, err = tx.PutInvitation(ctx, i); err != nil {
 		return id.Invitation{}, err
 	}
-	return i.ID, s.sendInvitation(ctx, tx, actor, v.Org, i, secret, ActionInvited, now)
+	return i.ID, s.sendInvitation(ctx, tx, in, i, secret, ActionInvited)
 }
 
 // seatFor returns ErrSeatLimit if the plan has no seat for one more address. One
@@ -228,22 +257,31 @@ func (s *Service) mailable(ctx context.Context, key string) error {
 	return s.take(ctx, "invited:"+hex.EncodeToString(sum[:16]), 10, 2*time.Hour)
 }
 
-func (s *Service) sendInvitation(ctx context.Context, tx Tx, actor audit.Actor, o Org, i Invitation, secret token.Secret, action audit.Action, now time.Time) error {
+// mailableCode is mailable as a code. The error is an outage.
+func (s *Service) mailableCode(ctx context.Context, key string) (string, error) {
+	err := s.mailable(ctx, key)
+	if err != nil && !errors.Is(err, fault.Throttled) {
+		return "", err
+	}
+	return fault.Code(err), nil
+}
+
+func (s *Service) sendInvitation(ctx context.Context, tx Tx, in inviting, i Invitation, secret token.Secret, action audit.Action) error {
 	to, err := tx.PersonByEmail(ctx, i.EmailKey)
 	if errors.Is(err, ErrPersonNotFound) {
 		to, err = Person{Email: i.Email}, nil
-		if me, err := tx.Person(ctx, actor.User); err == nil {
+		if me, err := tx.Person(ctx, in.actor.User); err == nil {
 			to.Locale, to.Timezone = me.Locale, me.Timezone // as whom they work with
 		}
 	}
 	if err != nil {
 		return err
 	}
-	letter := InvitationLetter{Token: secret.Reveal(), Org: o.Name, Inviter: actor.Name, Role: i.Role, ExpiresAt: i.ExpiresAt}
-	if err := s.post(ctx, tx, to.Recipient(), letter, now); err != nil {
+	letter := InvitationLetter{Token: secret.Reveal(), Org: in.v.Name, Inviter: in.actor.Name, Role: i.Role, ExpiresAt: i.ExpiresAt}
+	if err := s.postWith(ctx, tx, in.urgency, to.Recipient(), letter, in.now); err != nil {
 		return err
 	}
-	return tx.AppendAudit(ctx, did(actor, action, i.target(), o, now, audit.Change{Field: "role", After: string(i.Role)}))
+	return tx.AppendAudit(ctx, did(in.actor, action, i.target(), in.v.Org, in.now, audit.Change{Field: "role", After: string(i.Role)}))
 }
 
 func (i Invitation) target() audit.Target {
@@ -320,7 +358,8 @@ func (s *Service) Resend(ctx context.Context, actor audit.Actor, ref string, inv
 		if err := s.seatFree(ctx, tx, v.ID, now); err != nil { // an expired one had none
 			return err
 		}
-		return s.sendInvitation(ctx, tx, actor, v.Org, i, secret, ActionInvitationResent, now)
+		in := inviting{actor: actor, v: v, urgency: mail.Urgent, now: now}
+		return s.sendInvitation(ctx, tx, in, i, secret, ActionInvitationResent)
 	})
 }
 

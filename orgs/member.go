@@ -240,22 +240,39 @@ func (s *Service) OwnedBy(ctx context.Context, user id.User) ([]Org, error) {
 	return owned, nil
 }
 
-// Purge removes what has ended. It may run on any number of nodes at once and be
-// killed at any point.
+// Purge removes what has ended, and files of addresses that were handed in a week
+// ago. It may run on any number of nodes at once and be killed at any point.
 func (s *Service) Purge(ctx context.Context) error {
-	const batch = 1000
+	err := s.purge(ctx, 1000, func(ctx context.Context, tx Tx, now time.Time, limit int) (int, error) {
+		return tx.PurgeInvitations(ctx, now.Add(-invitationsKept), now, limit)
+	})
+	if err != nil {
+		return err
+	}
+	// Few at once: each may have a thousand rows.
+	return s.purge(ctx, 20, func(ctx context.Context, tx Tx, now time.Time, limit int) (int, error) {
+		return tx.PurgeImports(ctx, now.Add(-importsKept), limit)
+	})
+}
+
+func (s *Service) purge(ctx context.Context, limit int, some func(ctx context.Context, tx Tx, now time.Time, limit int) (int, error)) error {
 	for {
 		now := s.now()
 		var n int
 		err := s.c.Store.Update(ctx, func(ctx context.Context, tx Tx) (err error) {
-			n, err = tx.PurgeInvitations(ctx, now.Add(-invitationsKept), now, batch)
+			n, err = some(ctx, tx, now, limit)
 			return err
 		})
-		if err != nil || n < batch {
+		if err != nil || n < limit {
 			return err
 		}
 	}
 }
 
-// invitationsKept is how long an invitation stays listed after it has ended.
-const invitationsKept = 90 * 24 * time.Hour
+const (
+	// invitationsKept is how long an invitation stays listed after it has ended.
+	invitationsKept = 90 * day
+
+	// importsKept is how long a file of addresses, and what came of them, is kept.
+	importsKept = 7 * day
+)

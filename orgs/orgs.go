@@ -48,6 +48,10 @@ type Config struct {
 	// Wake is called after a commit that put mail into the outbox. nil: nothing.
 	Wake func()
 
+	// WakeImports is called after a commit that left rows of an import waiting, as
+	// [Service.WorkImports] is then due. nil: nothing.
+	WakeImports func()
+
 	// StepUpAge is how old the proof for a sensitive action may be. Zero:
 	// audit.DefaultStepUpAge.
 	StepUpAge time.Duration
@@ -87,6 +91,9 @@ func New(c Config) (*Service, error) {
 	}
 	if c.Wake == nil {
 		c.Wake = func() {}
+	}
+	if c.WakeImports == nil {
+		c.WakeImports = func() {}
 	}
 	if c.Entitlements == nil {
 		c.Entitlements = everything{}
@@ -203,7 +210,11 @@ func (s *Service) change(ctx context.Context, a audit.Actor, ref string, what at
 
 // post puts a letter into the outbox of tx.
 func (s *Service) post(ctx context.Context, tx Tx, to mail.Recipient, l mail.Letter, now time.Time) error {
-	e, err := mail.Seal(s.c.Sealer, to, mail.Urgent, l, now)
+	return s.postWith(ctx, tx, mail.Urgent, to, l, now)
+}
+
+func (s *Service) postWith(ctx context.Context, tx Tx, u mail.Urgency, to mail.Recipient, l mail.Letter, now time.Time) error {
+	e, err := mail.Seal(s.c.Sealer, to, u, l, now)
 	if err != nil {
 		return err
 	}

@@ -23,6 +23,7 @@ const (
 	PermLeave          audit.Permission = "orgs.leave"
 	PermTransfer       audit.Permission = "orgs.ownership.transfer"
 	PermInvite         audit.Permission = "orgs.invitations.manage"
+	PermImport         audit.Permission = "orgs.invitations.import"
 	PermInvitationLook audit.Permission = "orgs.invitations.inspect"
 	PermInvitationMine audit.Permission = "orgs.invitations.answer"
 	PermDomains        audit.Permission = "orgs.domains.manage"
@@ -46,7 +47,8 @@ var policy = audit.Policy{
 	PermLeave:          {SignedIn: true, Role: string(Viewer)},
 	PermTransfer:       {SignedIn: true, Role: string(Owner), StepUp: true},
 	PermInvite:         {SignedIn: true, Role: string(Admin)},
-	PermInvitationLook: {}, // the link is the proof
+	PermImport:         {SignedIn: true, Role: string(Admin)}, // beside PermInvite
+	PermInvitationLook: {},                                    // the link is the proof
 	PermInvitationMine: {SignedIn: true},
 	PermDomains:        {SignedIn: true, Role: string(Admin)},
 	PermJoin:           {SignedIn: true},
@@ -58,6 +60,7 @@ var policy = audit.Policy{
 
 // features is what a plan must include, beside the role.
 var features = map[audit.Permission]Feature{
+	PermImport:       BulkInvitations,
 	PermPolicyView:   RequiredSecondFactor,
 	PermPolicyChange: RequiredSecondFactor,
 	PermAuditView:    AuditLog,
@@ -108,6 +111,7 @@ const (
 	ActionInvitationResent   audit.Action = "orgs.invitation.resent"
 	ActionInvitationRevoked  audit.Action = "orgs.invitation.revoked"
 	ActionInvitationDeclined audit.Action = "orgs.invitation.declined"
+	ActionImportStarted      audit.Action = "orgs.invitation.import_started"
 	ActionDomainAdded        audit.Action = "orgs.domain.added"
 	ActionDomainVerified     audit.Action = "orgs.domain.verified"
 	ActionDomainUpdated      audit.Action = "orgs.domain.updated"
