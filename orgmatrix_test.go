@@ -185,6 +185,7 @@ var nested = map[string]func(o *tenant) (id string){
 		out := api(o.t, o.by, post, "/orgs/"+o.slug+"/invitations", object{"emails": []string{o.address()}}, 201)
 		return out["results"].([]any)[0].(object)["id"].(string)
 	},
+	"import/{id}": func(o *tenant) string { return importFile(o.t, o.by, o.slug, o.address()) },
 	"domains/{id}": func(o *tenant) string {
 		out := api(o.t, o.by, post, "/orgs/"+o.slug+"/domains", object{"domain": strings.Replace(o.address(), "@", ".", 1)}, 201)
 		return out["id"].(string)

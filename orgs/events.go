@@ -46,6 +46,10 @@ func memberEvents() []audit.Event {
 			Action: ActionInvitationResent, Target: "invitation", Fields: []string{"role"},
 			Sentence: "{actor} sent the invitation for {target} as {role.after} again",
 		},
+		{
+			Action: ActionImportStarted, Target: "import", Fields: []string{"rows"},
+			Sentence: "{actor} handed in a list of {rows.after} rows to invite",
+		},
 		{Action: ActionInvitationRevoked, Target: "invitation", Sentence: "{actor} revoked the invitation for {target}"},
 		{Action: ActionInvitationDeclined, Target: "invitation", Sentence: "{actor} declined the invitation for {target}"},
 	}

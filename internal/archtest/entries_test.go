@@ -22,7 +22,10 @@ var silent = map[string]string{
 	"security: (*Service).Touch":       "the last use of a session; that somebody looks around is no event",
 	"security: (*Service).ask":         "a challenge, which opens nothing by itself",
 	"security: (*Service).answered":    "uses a challenge up; what the answer leads to is an event",
-	"orgs: (*Service).Purge":           "a job: invitations and slugs that have ended",
+	"orgs: (*Service).Purge":           "a job: invitations, slugs and imported files that have ended",
+	"orgs: (*Service).WorkImports":     "a job: a file is released; each invitation of it is an event",
+	"orgs: (*Service).claimImport":     "a job: a file is claimed; each invitation of it is an event",
+	"orgs: (*Service).refuseRow":       "a job: a row of a file was not invited; that it was handed in is an event",
 }
 
 func source(t *testing.T) *reach.Module {

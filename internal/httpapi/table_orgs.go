@@ -121,15 +121,14 @@ var orgTable = []route{
 	{
 		method: http.MethodPost, path: "/orgs/{org}/invitations/import", permission: orgs.PermImport, tag: tagOrgs, status: 202,
 		summary: "Invite by a file of addresses", handler: postImport, query: []param{{"role", "What rows that name no role invite as; member if it is left out"}},
-		problems: []string{"plan_required", "rate_limited", "malformed", "unsupported_media_type", "too_large", "validation_failed"},
+		problems: []string{"rate_limited", "malformed", "unsupported_media_type", "too_large", "validation_failed"},
 		about: "CSV in UTF-8 of up to 1 MiB and 1,000 rows: a column email, and perhaps role and projects (with | between several). " +
 			"Without a header they stand in this order. The rows are invited one after the other, each by the rules for one invitation.",
 	},
 	{
 		method: http.MethodGet, path: "/orgs/{org}/invitations/import/{id}", permission: orgs.PermImport, tag: tagOrgs, status: 200,
 		summary: "How far a file has come, and what came of each row", handler: gives((*API).getImport),
-		problems: []string{"plan_required"},
-		about:    "Files are forgotten a week after they were handed in.",
+		about: "Files are forgotten a week after they were handed in.",
 	},
 	{
 		method: http.MethodGet, path: "/orgs/{org}/domains", permission: orgs.PermDomains, tag: tagOrgs, status: 200,
