@@ -38,9 +38,10 @@ type NewImport struct {
 // ErrRateLimited.
 func (s *Service) StartImport(ctx context.Context, actor audit.Actor, ref string, in NewImport) (Import, error) {
 	now := s.now()
-	v, err := s.admitImport(ctx, s.c.Store, actor, ref, now)
+	what := attempt{perm: PermInvite, action: ActionImportStarted}
+	v, err := s.admitImport(ctx, actor, ref, now)
 	if err != nil {
-		return Import{}, err
+		return Import{}, s.refused(ctx, actor, v, what, now, err)
 	}
 	if in.Role == "" {
 		in.Role = string(Member)
@@ -50,7 +51,7 @@ func (s *Service) StartImport(ctx context.Context, actor audit.Actor, ref string
 		return Import{}, err
 	}
 	if !v.Membership.Role.AtLeast(role) {
-		return Import{}, ErrForbidden
+		return Import{}, s.refused(ctx, actor, v, what, now, ErrForbidden)
 	}
 	if err := s.take(ctx, "import:"+v.ID.String(), 20, 15*time.Minute); err != nil {
 		return Import{}, err
@@ -67,7 +68,7 @@ func (s *Service) StartImport(ctx context.Context, actor audit.Actor, ref string
 		ID: id.NewImport(), Org: v.ID, StartedBy: actor.User, Name: actor.Name, Session: actor.Session,
 		IP: actor.IP, UserAgent: actor.UserAgent, RequestID: actor.RequestID, CreatedAt: now,
 	}
-	err = s.change(ctx, actor, v.ID.String(), PermInvite, now, func(ctx context.Context, tx Tx, v OrgView) (err error) {
+	err = s.change(ctx, actor, v.ID.String(), what, now, func(ctx context.Context, tx Tx, v OrgView) (err error) {
 		if err := s.permitted(ctx, v, actor, PermImport, now); err != nil {
 			return err
 		}
@@ -88,8 +89,8 @@ func (i Import) target() audit.Target { return audit.Target{Kind: "import", ID: 
 
 // admitImport is admit for inviting by a file. Whoever may not invite may not
 // import either, whatever role the host asks for: that comes before the plan.
-func (s *Service) admitImport(ctx context.Context, from Reader, actor audit.Actor, ref string, now time.Time) (OrgView, error) {
-	v, err := s.admit(ctx, from, actor, ref, PermInvite, now)
+func (s *Service) admitImport(ctx context.Context, actor audit.Actor, ref string, now time.Time) (OrgView, error) {
+	v, err := s.admit(ctx, s.c.Store, actor, ref, PermInvite, now)
 	if err != nil {
 		return v, err
 	}
@@ -162,7 +163,7 @@ type RowQuery struct {
 // rows, in the order of the file. ErrImportNotFound, also a week after it began:
 // then the file is forgotten.
 func (s *Service) ImportReport(ctx context.Context, actor audit.Actor, ref string, which id.Import, q RowQuery) (Import, []ImportRow, error) {
-	v, err := s.admitImport(ctx, s.c.Store, actor, ref, s.now())
+	v, err := s.admitImport(ctx, actor, ref, s.now())
 	if err != nil {
 		return Import{}, nil, err
 	}
@@ -180,7 +181,7 @@ func (s *Service) ImportReport(ctx context.Context, actor audit.Actor, ref strin
 
 // Imports returns the imports of the last week, the newest first, at most 20.
 func (s *Service) Imports(ctx context.Context, actor audit.Actor, ref string) ([]Import, error) {
-	v, err := s.admitImport(ctx, s.c.Store, actor, ref, s.now())
+	v, err := s.admitImport(ctx, actor, ref, s.now())
 	if err != nil {
 		return nil, err
 	}

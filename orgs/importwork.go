@@ -88,7 +88,7 @@ func (s *Service) inviteRow(ctx context.Context, i Import, r ImportRow) error {
 	if err != nil {
 		return err
 	}
-	err = s.change(ctx, actor, i.Org.String(), PermInvite, now, func(ctx context.Context, tx Tx, v OrgView) error {
+	_, err = s.changeFor(ctx, actor, i.Org.String(), PermInvite, now, func(ctx context.Context, tx Tx, v OrgView) error {
 		code, err := s.tryRow(ctx, tx, actor, v, addr, r, limited, now)
 		if err != nil {
 			return err

@@ -192,20 +192,28 @@ func (o Org) demands(now time.Time) bool {
 func (s *Service) change(ctx context.Context, a audit.Actor, ref string, what attempt, now time.Time,
 	fn func(ctx context.Context, tx Tx, v OrgView) error,
 ) error {
-	var in OrgView
-	err := s.c.Store.Update(ctx, func(ctx context.Context, tx Tx) (err error) {
-		if in, err = s.admit(ctx, tx, a, ref, what.perm, now); err != nil {
+	in, err := s.changeFor(ctx, a, ref, what.perm, now, fn)
+	return s.refused(ctx, a, in, what, now, err)
+}
+
+// changeFor is change for a job that acts for somebody: what is refused was not
+// tried by them just now, and is not recorded.
+func (s *Service) changeFor(ctx context.Context, a audit.Actor, ref string, perm audit.Permission, now time.Time,
+	fn func(ctx context.Context, tx Tx, v OrgView) error,
+) (in OrgView, err error) {
+	err = s.c.Store.Update(ctx, func(ctx context.Context, tx Tx) (err error) {
+		if in, err = s.admit(ctx, tx, a, ref, perm, now); err != nil {
 			return err
 		}
 		if _, err := tx.LockOrg(ctx, in.ID); err != nil {
 			return err
 		}
-		if in, err = s.admit(ctx, tx, a, in.ID.String(), what.perm, now); err != nil {
+		if in, err = s.admit(ctx, tx, a, in.ID.String(), perm, now); err != nil {
 			return err
 		}
 		return fn(ctx, tx, in)
 	})
-	return s.refused(ctx, a, in, what, now, err)
+	return in, err
 }
 
 // post puts a letter into the outbox of tx.

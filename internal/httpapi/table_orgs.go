@@ -119,7 +119,7 @@ var orgTable = []route{
 		summary: "Revoke an invitation", handler: gives((*API).revokeInvitation),
 	},
 	{
-		method: http.MethodPost, path: "/orgs/{org}/invitations/import", permission: orgs.PermImport, tag: tagOrgs, status: 202,
+		method: http.MethodPost, path: "/orgs/{org}/invitations/import", permission: orgs.PermImport, action: orgs.ActionImportStarted, tag: tagOrgs, status: 202,
 		summary: "Invite by a file of addresses", handler: postImport, query: []param{{"role", "What rows that name no role invite as; member if it is left out"}},
 		problems: []string{"rate_limited", "malformed", "unsupported_media_type", "too_large", "validation_failed"},
 		about: "CSV in UTF-8 of up to 1 MiB and 1,000 rows: a column email, and perhaps role and projects (with | between several). " +
