@@ -102,6 +102,8 @@ func (p *terms) DailyInvitations(context.Context, id.Org) (int, error) {
 	return daily, nil
 }
 
+func (p *terms) AuditRetention(context.Context, id.Org) (time.Duration, error) { return -1, nil }
+
 func (p *terms) PlanOf(context.Context, id.Org) (string, error) { return "", nil }
 
 // projectList is a directory of the same projects for everybody.
