@@ -20,7 +20,8 @@ CREATE TABLE settings_audit_entries (
     line      TEXT NOT NULL CHECK (json_valid(line))
 ) STRICT;
 
--- Each of the two salts is 88 bits in hexadecimal, which fills its place.
+-- Each of the two salts is 88 bits in hexadecimal, which fills its place. A time
+-- in a column has as many digits after the second as it needs, in a line six.
 -- +goose StatementBegin
 INSERT INTO settings_audit_entries
 SELECT e.id, e.at, e.org_id, e.user_id,
@@ -32,7 +33,8 @@ SELECT e.id, e.at, e.org_id, e.user_id,
     END,
     e.action, nullif(e.target_id, ''),
     '{"v":1,"id":' || json_quote(e.id)
-        || ',"at":"' || substr(e.at, 1, 10) || 'T' || substr(e.at, 12, 15) || 'Z'
+        || ',"at":"' || substr(e.at, 1, 10) || 'T' || substr(e.at, 12, 8) || '.'
+            || substr(substr(replace(substr(e.at, 20), '+00:00', ''), 2) || '000000', 1, 6) || 'Z'
         || '","action":' || json_quote(e.action)
         || ',"outcome":' || json_quote(e.outcome)
         || ',"reason":' || json_quote(e.reason)
@@ -142,10 +144,12 @@ BEGIN
 END;
 -- +goose StatementEnd
 
--- INSERT OR REPLACE deletes the old row without asking the trigger above.
+-- INSERT OR REPLACE deletes the old row without asking the trigger above, also one
+-- of another identifier whose rowid it is given.
 -- +goose StatementBegin
 CREATE TRIGGER settings_audit_no_replace BEFORE INSERT ON settings_audit_entries
 WHEN EXISTS (SELECT 1 FROM settings_audit_entries WHERE id = NEW.id)
+    OR EXISTS (SELECT 1 FROM settings_audit_entries WHERE rowid = NEW.rowid)
 BEGIN
     SELECT RAISE(ABORT, 'settings_audit_entries is append-only');
 END;
