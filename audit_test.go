@@ -30,6 +30,13 @@ type logged struct {
 	b  bytes.Buffer
 }
 
+// text is what was logged so far.
+func (l *logged) text() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
 func (l *logged) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -240,7 +240,12 @@ func TestEmailCode(t *testing.T) {
 
 func codeIn(t *testing.T, app *settingstest.App) string {
 	t.Helper()
-	m := app.Mail.Last(linda, "security.email_code")
+	return codeTo(t, app, linda)
+}
+
+func codeTo(t *testing.T, app *settingstest.App, email string) string {
+	t.Helper()
+	m := app.Mail.Last(email, "security.email_code")
 	found := regexp.MustCompile(`\b(\d{4}) ?(\d{4})\b`).FindStringSubmatch(m.Text)
 	require.NotNil(t, found, m.Text)
 	return found[1] + found[2]

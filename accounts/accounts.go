@@ -66,7 +66,6 @@ type Config struct {
 type Service struct {
 	c        Config
 	pictures *pictures
-	refusals audit.Refusals
 }
 
 // New returns a service, or an error that names every missing field.
@@ -100,10 +99,7 @@ func New(c Config) (*Service, error) {
 	defaultTo(&c.DefaultLocale, "en")
 	defaultTo(&c.DefaultTimezone, "UTC")
 	defaultTo(&c.PictureSlots, 1)
-	refusals := audit.Refusals{Take: c.Limiter.Take, Append: func(ctx context.Context, e audit.Entry) error {
-		return c.Store.Update(ctx, func(ctx context.Context, tx Tx) error { return tx.AppendAudit(ctx, e) })
-	}}
-	return &Service{c: c, pictures: newPictures(c.PictureSlots), refusals: refusals}, nil
+	return &Service{c: c, pictures: newPictures(c.PictureSlots)}, nil
 }
 
 func defaultTo[T comparable](field *T, value T) {
@@ -120,9 +116,16 @@ func (s *Service) allow(a audit.Actor, p audit.Permission, now time.Time) error 
 	return policy.Check(a, p, now, s.c.StepUpAge)
 }
 
+// refusals is what records them.
+func (s *Service) refusals() audit.Refusals {
+	return audit.Refusals{Take: s.c.Limiter.Take, Append: func(ctx context.Context, e audit.Entry) error {
+		return s.c.Store.Update(ctx, func(ctx context.Context, tx Tx) error { return tx.AppendAudit(ctx, e) })
+	}}
+}
+
 // permit is allow for what is recorded as action when it is refused.
 func (s *Service) permit(ctx context.Context, a audit.Actor, p audit.Permission, action audit.Action, now time.Time) error {
-	return s.refusals.Record(ctx, a, action, audit.UserTarget(a.User, a.Name), id.Org{}, now, s.allow(a, p, now))
+	return s.refusals().Record(ctx, a, action, audit.UserTarget(a.User, a.Name), id.Org{}, now, s.allow(a, p, now))
 }
 
 // post puts a letter into the outbox of tx.

@@ -66,9 +66,8 @@ type Config struct {
 
 // Service keeps organizations. It is safe for concurrent use.
 type Service struct {
-	c        Config
-	policy   audit.Policy
-	refusals audit.Refusals
+	c      Config
+	policy audit.Policy
 }
 
 // New returns a service, or an error that names every missing or wrong field.
@@ -118,10 +117,7 @@ func New(c Config) (*Service, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	refusals := audit.Refusals{Take: c.Limiter.Take, Append: func(ctx context.Context, e audit.Entry) error {
-		return appendRefusal(ctx, c.Store, e)
-	}}
-	return &Service{c: c, policy: p, refusals: refusals}, nil
+	return &Service{c: c, policy: p}, nil
 }
 
 const day = 24 * time.Hour

@@ -46,7 +46,8 @@ func (s *Service) refused(ctx context.Context, a audit.Actor, v OrgView, what at
 	case target == audit.Target{}:
 		target = v.target()
 	}
-	return s.refusals.Record(ctx, a, what.action, target, v.ID, now, err)
+	refusals := audit.Refusals{Take: s.c.Limiter.Take, Append: s.appendRefusal}
+	return refusals.Record(ctx, a, what.action, target, v.ID, now, err)
 }
 
 // Refused records that the person who acts was refused an action in the
@@ -62,8 +63,8 @@ func (s *Service) Refused(ctx context.Context, actor audit.Actor, ref string, ac
 
 // appendRefusal stores the entry of a refusal, with the name of what is named by
 // its identifier alone, if it is this organization's.
-func appendRefusal(ctx context.Context, store Store, e audit.Entry) error {
-	return store.Update(ctx, func(ctx context.Context, tx Tx) error {
+func (s *Service) appendRefusal(ctx context.Context, e audit.Entry) error {
+	return s.c.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
 		name, err := nameOf(ctx, tx, e.Org, e.Target)
 		if err != nil && !errors.Is(err, fault.NotFound) {
 			return err

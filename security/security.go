@@ -81,7 +81,6 @@ type Service struct {
 	c        Config
 	hasher   *hasher
 	passkeys *webauthn.WebAuthn // nil: off
-	refusals audit.Refusals
 }
 
 // Sealer seals what must not lie open in the database. It is safe for concurrent
@@ -141,10 +140,7 @@ func New(c Config) (*Service, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	refusals := audit.Refusals{Take: c.Limiter.Take, Append: func(ctx context.Context, e audit.Entry) error {
-		return c.Store.Update(ctx, func(ctx context.Context, tx Tx) error { return tx.AppendAudit(ctx, e) })
-	}}
-	return &Service{c: c, hasher: h, passkeys: rp, refusals: refusals}, nil
+	return &Service{c: c, hasher: h, passkeys: rp}, nil
 }
 
 func defaultTo[T comparable](field *T, value T) {
@@ -161,6 +157,13 @@ func (s *Service) allow(a audit.Actor, p audit.Permission, now time.Time) error 
 	return policy.Check(a, p, now, s.c.StepUpAge)
 }
 
+// refusals is what records them.
+func (s *Service) refusals() audit.Refusals {
+	return audit.Refusals{Take: s.c.Limiter.Take, Append: func(ctx context.Context, e audit.Entry) error {
+		return s.c.Store.Update(ctx, func(ctx context.Context, tx Tx) error { return tx.AppendAudit(ctx, e) })
+	}}
+}
+
 // permit is allow for what is recorded as action when it is refused.
 func (s *Service) permit(ctx context.Context, a audit.Actor, p audit.Permission, action audit.Action, now time.Time) error {
 	return s.record(ctx, a, action, now, s.allow(a, p, now))
@@ -168,7 +171,7 @@ func (s *Service) permit(ctx context.Context, a audit.Actor, p audit.Permission,
 
 // record returns err, after it was recorded if it is a refusal that matters.
 func (s *Service) record(ctx context.Context, a audit.Actor, action audit.Action, now time.Time, err error) error {
-	return s.refusals.Record(ctx, a, action, audit.UserTarget(a.User, a.Name), id.Org{}, now, err)
+	return s.refusals().Record(ctx, a, action, audit.UserTarget(a.User, a.Name), id.Org{}, now, err)
 }
 
 // Refused records that the person who acts was refused an action before any
