@@ -138,7 +138,7 @@ type matrix struct {
 	n      int
 }
 
-func newMatrix(t *testing.T, db *bunstore.DB) (*matrix, *tiers) {
+func newMatrix(t *testing.T, db settings.Store) (*matrix, *tiers) {
 	t.Helper()
 	plans := newTiers()
 	app := settingstest.Start(t, settings.Config{Store: db, Entitlements: plans, Domains: &zone{}, Limiter: wide{}})
