@@ -1,11 +1,13 @@
 package httpapi
 
 import (
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -36,8 +38,8 @@ type API struct {
 	c        Config
 	mux      *http.ServeMux
 	policy   audit.Policy
-	document []byte // openapi.json
-	docs     []byte // the human page
+	document func() ([]byte, error) // openapi.json, made when it is first asked for
+	docs     func() ([]byte, error) // the human page, likewise
 }
 
 // New returns the API, or an error if a route of the table names a permission
@@ -61,13 +63,9 @@ func New(c Config) (*API, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	var err error
-	if a.document, err = document(api); err != nil {
-		return nil, err
-	}
-	if a.docs, err = docsPage(api.OpenAPI(), c); err != nil {
-		return nil, err
-	}
+	describe(api.OpenAPI())
+	a.document = sync.OnceValues(func() ([]byte, error) { return json.Marshal(api.OpenAPI()) })
+	a.docs = sync.OnceValues(func() ([]byte, error) { return docsPage(api.OpenAPI(), c) })
 	a.mux.HandleFunc("GET "+c.Prefix+"/openapi.json", a.serveDocument)
 	a.mux.HandleFunc("GET "+c.Prefix+"/docs", a.serveDocs)
 	a.mux.HandleFunc("GET "+c.Prefix+"/docs.css", serveDocsStyle)

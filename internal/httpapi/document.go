@@ -109,8 +109,8 @@ func operationID(rt route) string {
 	return strings.ToLower(rt.method) + "-" + path
 }
 
-func document(api huma.API) ([]byte, error) {
-	o := api.OpenAPI()
+// describe says in the document what its table of routes does not.
+func describe(o *huma.OpenAPI) {
 	if o.Components.SecuritySchemes == nil {
 		o.Components.SecuritySchemes = map[string]*huma.SecurityScheme{}
 	}
@@ -123,25 +123,34 @@ func document(api huma.API) ([]byte, error) {
 	}
 	o.Info.Description = "Errors are application/problem+json (RFC 9457) with a stable code. " +
 		"Times are RFC 3339 in UTC. Lists page by next_cursor. Bodies are one JSON object; unknown fields are errors."
-	return json.Marshal(o)
 }
 
-func (a *API) serveDocument(w http.ResponseWriter, _ *http.Request) {
+func (a *API) serveDocument(w http.ResponseWriter, r *http.Request) {
+	body, err := a.document()
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
 	h.Set("Cache-Control", "public, max-age=300")
-	_, _ = w.Write(a.document)
+	_, _ = w.Write(body)
 }
 
 //go:embed docs.gohtml docs.css
 var docsFiles embed.FS
 
-func (a *API) serveDocs(w http.ResponseWriter, _ *http.Request) {
+func (a *API) serveDocs(w http.ResponseWriter, r *http.Request) {
+	body, err := a.docs()
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Cache-Control", "public, max-age=300")
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'")
-	_, _ = w.Write(a.docs)
+	_, _ = w.Write(body)
 }
 
 func serveDocsStyle(w http.ResponseWriter, r *http.Request) {

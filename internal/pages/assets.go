@@ -6,10 +6,12 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
+	"maps"
 	"mime"
 	"net/http"
 	"path"
 	"strings"
+	"sync"
 )
 
 //go:embed assets
@@ -29,7 +31,9 @@ type asset struct {
 // assets are the files under <prefix>/assets/<hash>/<name>.
 type assets map[string]asset
 
-func loadAssets(theme string) (assets, error) {
+// ownAssets are the files that every product has. They are read and compressed when
+// the first renderer is made.
+var ownAssets = sync.OnceValues(func() (assets, error) {
 	out := assets{}
 	entries, err := assetFiles.ReadDir("assets")
 	if err != nil {
@@ -44,10 +48,16 @@ func loadAssets(theme string) (assets, error) {
 			return nil, err
 		}
 	}
-	if theme != "" {
-		return out, out.add("theme.css", []byte(theme))
-	}
 	return out, nil
+})
+
+func loadAssets(theme string) (assets, error) {
+	own, err := ownAssets()
+	if err != nil || theme == "" {
+		return own, err
+	}
+	out := maps.Clone(own)
+	return out, out.add("theme.css", []byte(theme))
 }
 
 func (a assets) add(name string, body []byte) error {

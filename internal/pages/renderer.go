@@ -11,6 +11,7 @@ import (
 	"path"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/aegisrunner/account-settings/internal/catalog"
@@ -58,9 +59,21 @@ func policy(cfg Config) string {
 		"; font-src 'self'; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 }
 
-// loadTemplates parses, for each page, the shared files, the page's own, and
-// then what the host puts in their place.
+// ownTemplates are the templates of a product whose host brings none: the same for
+// every renderer, and read when the first one is made. A template may be drawn from
+// several goroutines at once.
+var ownTemplates = sync.OnceValues(func() (map[string]*template.Template, error) { return parseTemplates(nil) })
+
 func loadTemplates(host fs.FS) (map[string]*template.Template, error) {
+	if host == nil {
+		return ownTemplates()
+	}
+	return parseTemplates(host)
+}
+
+// parseTemplates parses, for each page, the page's own file, the shared ones, and
+// then what the host puts in their place.
+func parseTemplates(host fs.FS) (map[string]*template.Template, error) {
 	shared, err := fs.Glob(templateFiles, "templates/shared/*.html")
 	if err != nil {
 		return nil, fmt.Errorf("pages: %w", err)
