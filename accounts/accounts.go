@@ -13,6 +13,8 @@ import (
 	"github.com/aegisrunner/account-settings/id"
 	"github.com/aegisrunner/account-settings/internal/clientip"
 	"github.com/aegisrunner/account-settings/internal/device"
+	"github.com/aegisrunner/account-settings/internal/picture"
+	"github.com/aegisrunner/account-settings/internal/upload"
 	"github.com/aegisrunner/account-settings/mail"
 )
 
@@ -57,15 +59,15 @@ type Config struct {
 	// Locales says which languages may be chosen. nil: any well-formed tag.
 	Locales func(tag string) bool
 
-	// PictureSlots is how many pictures are decoded at once, each in up to about
-	// 150 MiB. Zero: 1.
-	PictureSlots int
+	// Pictures decodes what people upload; to be that of package orgs, whose logos
+	// cost the same memory. nil: one picture at a time, in up to 256 MiB.
+	Pictures Pictures
 }
 
 // Service keeps people. It is safe for concurrent use.
 type Service struct {
 	c        Config
-	pictures *pictures
+	initials *upload.Initials
 }
 
 // New returns a service, or an error that names every missing field.
@@ -98,8 +100,10 @@ func New(c Config) (*Service, error) {
 	defaultTo(&c.UndoLifetime, 7*24*time.Hour)
 	defaultTo(&c.DefaultLocale, "en")
 	defaultTo(&c.DefaultTimezone, "UTC")
-	defaultTo(&c.PictureSlots, 1)
-	return &Service{c: c, pictures: newPictures(c.PictureSlots)}, nil
+	if c.Pictures == nil {
+		c.Pictures = upload.NewDesk(picture.NewSlots(1))
+	}
+	return &Service{c: c, initials: upload.NewInitials(picture.Disc)}, nil
 }
 
 func defaultTo[T comparable](field *T, value T) {

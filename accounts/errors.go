@@ -1,6 +1,9 @@
 package accounts
 
-import "github.com/aegisrunner/account-settings/fault"
+import (
+	"github.com/aegisrunner/account-settings/fault"
+	"github.com/aegisrunner/account-settings/internal/upload"
+)
 
 // Errors of this package. Rejected input is a [fault.Fields].
 var (
@@ -21,13 +24,13 @@ var (
 	ErrNoBlob = fault.New(fault.NotFound, "not_found", "accounts: no such blob")
 
 	// ErrPictureTooLarge: over 5 MiB, or over 25 megapixels by its header.
-	ErrPictureTooLarge = fault.New(fault.TooLarge, "too_large", "accounts: picture is too large")
+	ErrPictureTooLarge = upload.ErrTooLarge
 
 	// ErrPictureType: neither PNG, JPEG, WebP nor GIF.
-	ErrPictureType = fault.New(fault.Unsupported, "unsupported_media_type", "accounts: picture is not PNG, JPEG, WebP or GIF")
+	ErrPictureType = upload.ErrType
 
 	// ErrBusy: every slot for decoding pictures is taken. Wrapped in a [fault.Retry].
-	ErrBusy = fault.New(fault.Unavailable, "overloaded", "accounts: too many pictures at once")
+	ErrBusy = upload.ErrBusy
 
 	// ErrRateLimited: too many requests. Wrapped in a [fault.Retry].
 	ErrRateLimited = fault.New(fault.Throttled, "rate_limited", "accounts: too many requests")

@@ -1,27 +1,20 @@
 package accounts
 
 import (
+	"bytes"
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
-	"fmt"
 	"io"
-	"strconv"
 	"time"
 
 	"github.com/aegisrunner/account-settings/audit"
 	"github.com/aegisrunner/account-settings/fault"
-	"github.com/aegisrunner/account-settings/internal/picture"
-	"github.com/aegisrunner/account-settings/internal/text"
+	"github.com/aegisrunner/account-settings/id"
+	"github.com/aegisrunner/account-settings/internal/upload"
 )
 
 // MaxPicture is how many bytes an upload may have: 5 MiB.
-const MaxPicture = 5 << 20
-
-// orphanAge is how long an upload may take from the first byte in the blob store
-// to the commit that points at it. After that its blobs are removed.
-const orphanAge = time.Hour
+const MaxPicture = upload.MaxBytes
 
 // Picture is a picture as it is served. Under one key and size it never changes.
 type Picture struct {
@@ -29,13 +22,18 @@ type Picture struct {
 	Data        []byte
 }
 
-func newAvatarKey() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:])
-	return hex.EncodeToString(b[:])
+// Pictures turns what people upload into pictures that are safe to serve, and
+// bounds what that costs. Implementations are safe for concurrent use.
+type Pictures interface {
+	// Squares reads a PNG, JPEG, WebP or GIF file of at most [MaxPicture] bytes and
+	// 25 megapixels from body, for a person, and returns it without metadata as
+	// squares of 512, 128 and 64 pixels, by that number. With png they are PNG.
+	// Errors: ErrPictureTooLarge, ErrPictureType, and of package fault: Throttled if
+	// the person sends too much at once, Unavailable if everybody does, Fields for a
+	// file that cannot be decoded; errors of body as they are if they are of that
+	// package.
+	Squares(ctx context.Context, user id.User, body io.Reader, png bool) (contentType string, squares map[int][]byte, err error)
 }
-
-func blobPrefix(key string) string { return "avatars/" + key + "/" }
 
 // SetPicture replaces the picture of the person who acts. data is a PNG, JPEG,
 // WebP or GIF file of at most [MaxPicture] bytes and 25 megapixels; the first
@@ -44,14 +42,7 @@ func blobPrefix(key string) string { return "avatars/" + key + "/" }
 // ErrRateLimited, and fault.Fields for a file that cannot be decoded. See
 // [Service.UploadPicture] for a file that has yet to be read.
 func (s *Service) SetPicture(ctx context.Context, actor audit.Actor, data []byte) (User, error) {
-	now := s.now()
-	if err := s.permit(ctx, actor, PermPicture, ActionPictureChanged, now); err != nil {
-		return User{}, err
-	}
-	if err := s.takeUpload(ctx, actor); err != nil {
-		return User{}, err
-	}
-	return s.setPicture(ctx, actor, data, now)
+	return s.UploadPicture(ctx, actor, bytes.NewReader(data))
 }
 
 // UploadPicture is [Service.SetPicture] for a file that is still on its way.
@@ -68,50 +59,33 @@ func (s *Service) UploadPicture(ctx context.Context, actor audit.Actor, body io.
 	if err := s.permit(ctx, actor, PermPicture, ActionPictureChanged, now); err != nil {
 		return User{}, err
 	}
-	leave, ok := s.pictures.enter(actor.User)
-	if !ok {
-		return User{}, &fault.Retry{Reason: ErrRateLimited, After: uploadWait}
-	}
-	defer leave()
-	if err := s.takeUpload(ctx, actor); err != nil {
+	if err := s.take(ctx, "picture", actor.User.String(), 20, time.Minute); err != nil {
 		return User{}, err
 	}
-	data, err := s.readPicture(ctx, body)
-	if err != nil {
+	contentType, squares, err := s.c.Pictures.Squares(ctx, actor.User, body, false)
+	switch {
+	case errors.Is(err, fault.Throttled):
+		return User{}, &fault.Retry{Reason: ErrRateLimited, After: fault.RetryAfter(err)}
+	case err != nil:
 		return User{}, err
 	}
-	return s.setPicture(ctx, actor, data, now)
-}
-
-func (s *Service) takeUpload(ctx context.Context, actor audit.Actor) error {
-	return s.take(ctx, "picture", actor.User.String(), 20, time.Minute)
-}
-
-func (s *Service) setPicture(ctx context.Context, actor audit.Actor, data []byte, now time.Time) (User, error) {
-	if len(data) > MaxPicture {
-		return User{}, ErrPictureTooLarge
-	}
-	set, err := s.decode(ctx, data)
-	if err != nil {
-		return User{}, err
-	}
-	key := newAvatarKey()
+	key := upload.NewKey()
 	// The key is listed for removal before the first byte is stored, and taken
 	// off the list by the commit that points at it: whatever is interrupted
 	// leaves no orphan.
 	err = s.c.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
-		return tx.DiscardBlob(ctx, key, now.Add(orphanAge))
+		return tx.DiscardBlob(ctx, key, now.Add(upload.OrphanAge))
 	})
 	if err != nil {
 		return User{}, err
 	}
-	for _, p := range set {
-		if err := s.c.Blobs.PutBlob(ctx, blobPrefix(key)+strconv.Itoa(p.Size), p.ContentType, p.Data); err != nil {
-			return User{}, fmt.Errorf("accounts: store picture: %w", err)
-		}
+	if err := s.shelf().Put(ctx, key, contentType, squares); err != nil {
+		return User{}, err
 	}
 	return s.swapPicture(ctx, actor, key, true, ActionPictureChanged, now)
 }
+
+func (s *Service) shelf() upload.Shelf { return upload.Shelf{Blobs: s.c.Blobs, Folder: "avatars"} }
 
 // RemovePicture goes back to the one drawn from the initials.
 func (s *Service) RemovePicture(ctx context.Context, actor audit.Actor) (User, error) {
@@ -119,7 +93,7 @@ func (s *Service) RemovePicture(ctx context.Context, actor audit.Actor) (User, e
 	if err := s.permit(ctx, actor, PermPicture, ActionPictureRemoved, now); err != nil {
 		return User{}, err
 	}
-	return s.swapPicture(ctx, actor, newAvatarKey(), false, ActionPictureRemoved, now)
+	return s.swapPicture(ctx, actor, upload.NewKey(), false, ActionPictureRemoved, now)
 }
 
 func (s *Service) swapPicture(ctx context.Context, actor audit.Actor, key string, uploaded bool, action audit.Action, now time.Time) (User, error) {
@@ -154,91 +128,41 @@ func (s *Service) swapPicture(ctx context.Context, actor audit.Actor, key string
 	return u, nil
 }
 
-func (s *Service) decode(ctx context.Context, data []byte) (picture.Set, error) {
-	release, err := s.pictures.decoding.Acquire(ctx)
-	if err != nil {
-		return nil, busy(err)
-	}
-	defer release()
-	set, err := picture.Process(ctx, data)
-	switch {
-	case errors.Is(err, picture.ErrTooLarge):
-		return nil, ErrPictureTooLarge
-	case errors.Is(err, picture.ErrType):
-		return nil, ErrPictureType
-	case errors.Is(err, picture.ErrCorrupt):
-		return nil, fault.Fields{{Name: "picture", Code: "invalid_picture", Message: "cannot be read; try to save it again as PNG or JPEG"}}
-	}
-	return set, err
-}
-
 // PictureByKey returns the picture that somebody has now under key, in 512, 128
 // or 64 pixels. One drawn from initials is SVG, or PNG if asked for (for mails).
 // A key that has been replaced is ErrUserNotFound.
 func (s *Service) PictureByKey(ctx context.Context, key string, size int, png bool) (Picture, error) {
-	if len(key) != 32 || (size != 512 && size != 128 && size != 64) {
+	if !upload.Served(key, size) {
 		return Picture{}, ErrUserNotFound
 	}
 	u, err := s.c.Store.UserByAvatar(ctx, key)
 	if err != nil {
 		return Picture{}, err
 	}
+	var p Picture
 	if u.AvatarUploaded {
-		typ, data, err := s.c.Blobs.Blob(ctx, blobPrefix(key)+strconv.Itoa(size))
-		return Picture{typ, data}, err
+		p.ContentType, p.Data, err = s.shelf().Get(ctx, key, size)
+	} else {
+		// The seed is the person and not the key: the colour stays when the name
+		// changes.
+		p.ContentType, p.Data, err = s.initials.Picture(ctx, u.Name, u.ID.String(), size, png)
 	}
-	// The seed is the person and not the key: the colour stays when the name
-	// changes.
-	initials, seed := text.Initials(u.Name), u.ID.String()
-	if !png {
-		return Picture{"image/svg+xml", picture.InitialsSVG(initials, seed)}, nil
-	}
-	data, err := s.pictures.initials.PNG(ctx, initials, seed, size)
-	if err != nil {
-		return Picture{}, busy(err)
-	}
-	return Picture{"image/png", data}, nil
-}
-
-// busy makes the error of this package of one that says that slots are taken.
-func busy(err error) error {
-	if errors.Is(err, picture.ErrBusy) {
-		return &fault.Retry{Reason: ErrBusy, After: 5 * time.Second}
-	}
-	return err
+	return p, err
 }
 
 // CollectBlobs removes pictures that nobody points at any more. It may run on
 // any number of nodes at once and be killed at any point.
 func (s *Service) CollectBlobs(ctx context.Context) error {
-	for {
-		n, err := s.collectSome(ctx)
-		if err != nil || n == 0 {
+	due := func(ctx context.Context, limit int) (keys []string, err error) {
+		err = s.c.Store.Update(ctx, func(ctx context.Context, tx Tx) (err error) {
+			keys, err = tx.DueBlobs(ctx, s.now(), limit)
 			return err
-		}
+		})
+		return keys, err
 	}
-}
-
-func (s *Service) collectSome(ctx context.Context) (int, error) {
-	var keys []string
-	err := s.c.Store.Update(ctx, func(ctx context.Context, tx Tx) (err error) {
-		keys, err = tx.DueBlobs(ctx, s.now(), 100)
-		return err
+	return s.shelf().Collect(ctx, due, func(ctx context.Context, key string) error {
+		return s.c.Store.Update(ctx, func(ctx context.Context, tx Tx) error { return tx.KeepBlob(ctx, key) })
 	})
-	if err != nil {
-		return 0, err
-	}
-	for _, key := range keys {
-		// Blobs first: if this stops in between, the key is still listed.
-		if err := s.c.Blobs.DeleteBlobs(ctx, blobPrefix(key)); err != nil {
-			return 0, fmt.Errorf("accounts: remove picture: %w", err)
-		}
-		err := s.c.Store.Update(ctx, func(ctx context.Context, tx Tx) error { return tx.KeepBlob(ctx, key) })
-		if err != nil {
-			return 0, err
-		}
-	}
-	return len(keys), nil
 }
 
 // PurgeLinks removes links and requests that ended a day ago or longer.

@@ -8,6 +8,7 @@ import (
 	"github.com/aegisrunner/account-settings/audit"
 	"github.com/aegisrunner/account-settings/fault"
 	"github.com/aegisrunner/account-settings/internal/text"
+	"github.com/aegisrunner/account-settings/internal/upload"
 )
 
 // Me returns the person who acts.
@@ -68,7 +69,7 @@ func (s *Service) UpdateProfile(ctx context.Context, actor audit.Actor, p Patch)
 			return nil
 		}
 		if !u.AvatarUploaded && text.Initials(u.Name) != initials {
-			u.AvatarKey = newAvatarKey() // what is served under a key never changes
+			u.AvatarKey = upload.NewKey() // what is served under a key never changes
 		}
 		u.UpdatedAt = now
 		if err := tx.UpdateUser(ctx, u); err != nil {

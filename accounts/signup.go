@@ -14,6 +14,7 @@ import (
 	"github.com/aegisrunner/account-settings/internal/clientip"
 	"github.com/aegisrunner/account-settings/internal/text"
 	"github.com/aegisrunner/account-settings/internal/token"
+	"github.com/aegisrunner/account-settings/internal/upload"
 	"github.com/aegisrunner/account-settings/internal/zones"
 	"github.com/aegisrunner/account-settings/mail"
 )
@@ -186,7 +187,7 @@ func (s *Service) create(ctx context.Context, actor audit.Actor, n NewUser, prov
 	}
 	u := User{
 		ID: id.NewUser(), Name: n.Name, Timezone: n.Timezone, Locale: n.Locale,
-		AvatarKey: newAvatarKey(), CreatedAt: now, UpdatedAt: now,
+		AvatarKey: upload.NewKey(), CreatedAt: now, UpdatedAt: now,
 	}
 	err = s.c.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
 		if u.Email, u.EmailKey, err = prove(ctx, tx, now); err != nil {

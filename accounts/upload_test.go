@@ -18,16 +18,22 @@ import (
 	"github.com/aegisrunner/account-settings/audit"
 	"github.com/aegisrunner/account-settings/fault"
 	"github.com/aegisrunner/account-settings/id"
+	"github.com/aegisrunner/account-settings/internal/picture"
+	"github.com/aegisrunner/account-settings/internal/upload"
 	"github.com/aegisrunner/account-settings/security"
 	"github.com/aegisrunner/account-settings/storetest/memstore"
 )
 
-func uploads(t *testing.T) (*accounts.Service, audit.Actor) {
+func uploads(t *testing.T, change ...func(*accounts.Config)) (*accounts.Service, audit.Actor) {
 	t.Helper()
 	store := memstore.New()
-	service, err := accounts.New(accounts.Config{
+	c := accounts.Config{
 		Store: store.Accounts(), Blobs: store.Blobs(), Sealer: open{}, MAC: mac, Limiter: security.NewMemoryLimiter(nil),
-	})
+	}
+	for _, fn := range change {
+		fn(&c)
+	}
+	service, err := accounts.New(c)
 	require.NoError(t, err)
 	actor, err := ada(store)
 	require.NoError(t, err)
@@ -63,7 +69,6 @@ func TestUploadBudgetIsAskedBeforeTheBody(t *testing.T) {
 	require.InDelta(t, time.Minute, fault.RetryAfter(err), float64(10*time.Second))
 	_, err = s.SetPicture(t.Context(), actor, pictureFile(t))
 	require.ErrorIs(t, err, accounts.ErrRateLimited, "one budget for both ways")
-	require.Zero(t, s.UploadsUnderWay())
 }
 
 func TestUploadsOfAPersonAtOnceAreBounded(t *testing.T) {
@@ -97,7 +102,6 @@ func TestUploadsOfAPersonAtOnceAreBounded(t *testing.T) {
 	require.NoError(t, err, "there is room again")
 	require.NoError(t, slow[1].CloseWithError(errors.New("connection reset")))
 	require.ErrorIs(t, <-done, fault.Malformed)
-	require.Zero(t, s.UploadsUnderWay())
 }
 
 func TestUploadErrors(t *testing.T) {
@@ -129,8 +133,9 @@ func (f failing) Read([]byte) (int, error) { return 0, f.err }
 
 // Whoever asks for initials waits for nobody who uploads, and the other way round.
 func TestInitialsDoNotWaitForUploads(t *testing.T) {
-	s, actor := uploads(t)
-	release, err := s.HoldDecoding(t.Context())
+	slots := picture.NewSlots(1)
+	s, actor := uploads(t, func(c *accounts.Config) { c.Pictures = upload.NewDesk(slots) })
+	release, err := slots.Acquire(t.Context())
 	require.NoError(t, err)
 	defer release()
 	me, err := s.Me(t.Context(), actor)

@@ -191,7 +191,7 @@ func TestPanicIsCorrupt(t *testing.T) {
 		config: func(io.Reader) (image.Config, error) { return image.Config{Width: 1, Height: 1}, nil },
 		decode: func(io.Reader) (image.Image, error) { panic("index out of range") },
 	}
-	set, err := f.process(t.Context(), nil)
+	set, err := f.process(t.Context(), nil, false)
 	require.ErrorIs(t, err, ErrCorrupt)
 	require.Nil(t, set)
 }

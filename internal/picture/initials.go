@@ -28,6 +28,23 @@ var palette = [...]color.RGBA{
 	{0x49, 0x50, 0x57, 0xff}, {0x6d, 0x4c, 0x41, 0xff},
 }
 
+// Shape is what initials are drawn on.
+type Shape int
+
+// The shapes: people are round, organizations are not.
+const (
+	Disc Shape = iota
+	Tile       // a square with round corners
+)
+
+// radius returns that of the corners, in units of the drawing.
+func (s Shape) radius() float64 {
+	if s == Tile {
+		return 16
+	}
+	return unit / 2
+}
+
 // maxInitials bounds what is drawn, in bytes: two letters with their marks.
 const maxInitials = 64
 
@@ -43,16 +60,16 @@ func colourOf(seed string) color.RGBA {
 	return palette[h.Sum32()%uint32(len(palette))]
 }
 
-// InitialsSVG draws initials in white on a disc whose colour depends on seed
-// alone, so that a person keeps it. Any text of up to 64 bytes is fine; it is
+// InitialsSVG draws initials in white on a shape whose colour depends on seed
+// alone, so that whom it stands for keeps it. Any text of up to 64 bytes is fine; it is
 // escaped, and laid out by the viewer in a font of the system that has it.
-func InitialsSVG(initials, seed string) []byte {
+func InitialsSVG(s Shape, initials, seed string) []byte {
 	if len(initials) > maxInitials {
 		initials = "?"
 	}
 	c := colourOf(seed)
 	var b bytes.Buffer
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 72 72"><rect width="72" height="72" rx="36" fill="#%02x%02x%02x"/>`, c.R, c.G, c.B)
+	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 72 72"><rect width="72" height="72" rx="%g" fill="#%02x%02x%02x"/>`, s.radius(), c.R, c.G, c.B)
 	b.WriteString(`<text x="36" y="37" fill="#fff" font-family="system-ui,sans-serif" font-size="28" font-weight="600" text-anchor="middle" dominant-baseline="central">`)
 	_ = xml.EscapeText(&b, []byte(initials)) // a buffer takes everything
 	b.WriteString(`</text></svg>`)
@@ -61,19 +78,23 @@ func InitialsSVG(initials, seed string) []byte {
 
 // InitialsPNG draws what [InitialsSVG] draws as a PNG of 16 to 1,024 pixels with
 // a transparent ground, for mails. It has one font, with the Latin, Greek and
-// Cyrillic letters; for others it draws a person.
-func InitialsPNG(initials, seed string, size int) ([]byte, error) {
+// Cyrillic letters; for others it draws a person, or a house on a [Tile].
+func InitialsPNG(s Shape, initials, seed string, size int) ([]byte, error) {
 	if size < 16 || size > 1024 {
 		return nil, errors.New("picture: size out of range")
 	}
 	m := image.NewRGBA(image.Rect(0, 0, size, size))
-	fill(m, colourOf(seed), disc)
+	fill(m, colourOf(seed), s.contains)
 	drawn, err := write(m, initials)
 	if err != nil {
 		return nil, err
 	}
 	if !drawn {
-		fill(m, color.RGBA{0xff, 0xff, 0xff, 0xff}, person)
+		symbol := person
+		if s == Tile {
+			symbol = house
+		}
+		fill(m, color.RGBA{0xff, 0xff, 0xff, 0xff}, symbol)
 	}
 	var b bytes.Buffer
 	if err := png.Encode(&b, m); err != nil {
@@ -84,11 +105,28 @@ func InitialsPNG(initials, seed string, size int) ([]byte, error) {
 
 // person is a head and shoulders, cut off by the disc.
 func person(x, y float64) bool {
-	shoulders := within(x, y, 63, 22, 20) && disc(x, y)
+	shoulders := within(x, y, 63, 22, 20) && Disc.contains(x, y)
 	return within(x, y, 29, 12, 12) || shoulders
 }
 
-func disc(x, y float64) bool { return within(x, y, 36, 36, 36) }
+// house is a block with six windows and a door.
+func house(x, y float64) bool {
+	if x < 20 || x > 52 || y < 16 || y > 56 {
+		return false
+	}
+	column := x > 26 && x < 32 || x > 40 && x < 46
+	row := y > 22 && y < 27 || y > 31 && y < 36 || y > 40 && y < 45
+	door := x > 33 && x < 39 && y > 48
+	return !(column && row) && !door
+}
+
+// contains holds inside of the shape.
+func (s Shape) contains(x, y float64) bool {
+	r := s.radius()
+	// How far the point is beyond where the sides are straight.
+	dx, dy := max(r-x, x-(unit-r), 0), max(r-y, y-(unit-r), 0)
+	return dx*dx+dy*dy <= r*r && x >= 0 && x <= unit && y >= 0 && y <= unit
+}
 
 // within holds inside of an ellipse whose centre is in the middle, at height cy.
 func within(x, y, cy, rx, ry float64) bool {

@@ -52,17 +52,18 @@ func TestInitialsSVG(t *testing.T) {
 	require.Equal(t, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 72 72">`+
 		`<rect width="72" height="72" rx="36" fill="#`+hexOf(colourOf("seed"))+`"/>`+
 		`<text x="36" y="37" fill="#fff" font-family="system-ui,sans-serif" font-size="28" font-weight="600" `+
-		`text-anchor="middle" dominant-baseline="central">AL</text></svg>`, string(InitialsSVG("AL", "seed")))
+		`text-anchor="middle" dominant-baseline="central">AL</text></svg>`, string(InitialsSVG(Disc, "AL", "seed")))
 	for _, s := range []string{"AL", "李", "דל", "م\u200cع", "क्ष", "?", "", "<script>", "&", `"'`, "]]>", "a\x00b", "\xff", "\ufffe", strings.Repeat("x", 10_000)} {
-		text := textOf(t, InitialsSVG(s, "seed"))
+		text := textOf(t, InitialsSVG(Disc, s, "seed"))
 		if len(s) > maxInitials {
 			require.Equal(t, "?", text)
 		} else if utf8.ValidString(s) && !strings.ContainsAny(s, "\x00\ufffe") {
 			require.Equal(t, s, text)
 		}
 	}
-	require.Equal(t, InitialsSVG("AL", "a"), InitialsSVG("AL", "a"))
-	require.NotContains(t, string(InitialsSVG("AL", "<x>&secret-seed")), "secret-seed")
+	require.Contains(t, string(InitialsSVG(Tile, "AE", "seed")), `rx="16" fill="#`+hexOf(colourOf("seed"))+`"/>`)
+	require.Equal(t, InitialsSVG(Disc, "AL", "a"), InitialsSVG(Disc, "AL", "a"))
+	require.NotContains(t, string(InitialsSVG(Disc, "AL", "<x>&secret-seed")), "secret-seed")
 }
 
 func hexOf(c color.RGBA) string {
@@ -98,7 +99,7 @@ func textOf(t *testing.T, svg []byte) string {
 
 func TestInitialsPNG(t *testing.T) {
 	draw := func(initials, seed string, size int) image.Image {
-		data, err := InitialsPNG(initials, seed, size)
+		data, err := InitialsPNG(Disc, initials, seed, size)
 		require.NoError(t, err)
 		m, err := png.Decode(bytes.NewReader(data))
 		require.NoError(t, err)
@@ -127,9 +128,41 @@ func TestInitialsPNG(t *testing.T) {
 	}
 	require.NotEqual(t, draw("AL", "seed", 128), draw("AK", "seed", 128))
 	for _, size := range []int{-1, 0, 15, 1025, 1 << 30} {
-		_, err := InitialsPNG("AL", "seed", size)
+		_, err := InitialsPNG(Disc, "AL", "seed", size)
 		require.Error(t, err)
 	}
+}
+
+// An organization has corners, and a house where its letters cannot be drawn.
+func TestInitialsOnATile(t *testing.T) {
+	draw := func(initials string, size int) image.Image {
+		data, err := InitialsPNG(Tile, initials, "seed", size)
+		require.NoError(t, err)
+		m, err := png.Decode(bytes.NewReader(data))
+		require.NoError(t, err)
+		return m
+	}
+	c := color.NRGBA(colourOf("seed"))
+	for _, size := range []int{64, 128, 512} {
+		m := draw("AE", size)
+		requireColour(t, nobody, m, 0, 0)
+		for _, at := range [][2]int{{50, 1}, {1, 50}, {98, 50}, {50, 98}, {10, 10}} {
+			requireColour(t, c, m, at[0], at[1])
+		}
+		box := whiteBox(m)
+		require.InDelta(t, size/2, (box.Min.X+box.Max.X)/2, float64(size)/32+1, "centred")
+	}
+	unknown := draw("株式", 128)
+	require.NotEqual(t, unknown, draw("AE", 128))
+	box := whiteBox(unknown)
+	require.InDelta(t, 64, (box.Min.X+box.Max.X)/2, 2, "the house is in the middle")
+	require.InDelta(t, 64, (box.Min.Y+box.Max.Y)/2, 2)
+	requireColour(t, c, unknown, 50, 75)
+	data, err := InitialsPNG(Disc, "株式", "seed", 128)
+	require.NoError(t, err)
+	person, err := png.Decode(bytes.NewReader(data))
+	require.NoError(t, err)
+	require.NotEqual(t, person, unknown, "people are none")
 }
 
 // whiteBox returns where there is white.
@@ -149,8 +182,8 @@ func FuzzInitials(f *testing.F) {
 	f.Add("AL", "seed")
 	f.Add("<&>\"'\x00\xff", "")
 	f.Fuzz(func(t *testing.T, initials, seed string) {
-		textOf(t, InitialsSVG(initials, seed))
-		_, err := InitialsPNG(initials, seed, 16)
+		textOf(t, InitialsSVG(Disc, initials, seed))
+		_, err := InitialsPNG(Disc, initials, seed, 16)
 		require.NoError(t, err)
 	})
 }

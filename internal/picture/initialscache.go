@@ -26,6 +26,7 @@ type Initials struct {
 
 // drawing is all that a picture depends on.
 type drawing struct {
+	shape    Shape
 	initials string
 	colour   color.RGBA
 	size     int
@@ -47,11 +48,11 @@ func newInitials(limit int) *Initials {
 
 // PNG returns what [InitialsPNG] draws; nobody may change it. One that has to be
 // drawn waits up to 5 seconds for its turn: then the error is [ErrBusy].
-func (c *Initials) PNG(ctx context.Context, initials, seed string, size int) ([]byte, error) {
+func (c *Initials) PNG(ctx context.Context, s Shape, initials, seed string, size int) ([]byte, error) {
 	if len(initials) > maxInitials {
 		initials = "" // drawn the same, and not kept whole
 	}
-	want := drawing{initials, colourOf(seed), size}
+	want := drawing{s, initials, colourOf(seed), size}
 	if data, ok := c.find(want); ok {
 		return data, nil
 	}
@@ -64,7 +65,7 @@ func (c *Initials) PNG(ctx context.Context, initials, seed string, size int) ([]
 	if data, ok := c.find(want); ok {
 		return data, nil
 	}
-	data, err := InitialsPNG(initials, seed, size)
+	data, err := InitialsPNG(s, initials, seed, size)
 	if err != nil {
 		return nil, err
 	}

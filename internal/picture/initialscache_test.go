@@ -12,9 +12,9 @@ import (
 
 func TestInitialsAreDrawnOnce(t *testing.T) {
 	c := NewInitials()
-	want, err := InitialsPNG("AL", "seed", 64)
+	want, err := InitialsPNG(Disc, "AL", "seed", 64)
 	require.NoError(t, err)
-	first, err := c.PNG(t.Context(), "AL", "seed", 64)
+	first, err := c.PNG(t.Context(), Disc, "AL", "seed", 64)
 	require.NoError(t, err)
 	require.Equal(t, want, first)
 
@@ -24,12 +24,12 @@ func TestInitialsAreDrawnOnce(t *testing.T) {
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	for range 3 {
-		again, err := c.PNG(ended, "AL", "seed", 64)
+		again, err := c.PNG(ended, Disc, "AL", "seed", 64)
 		require.NoError(t, err)
 		require.Same(t, &first[0], &again[0])
 	}
-	for _, other := range []drawing{{initials: "AK", size: 64}, {initials: "AL", size: 128}} {
-		_, err = c.PNG(ended, other.initials, "seed", other.size)
+	for _, other := range []drawing{{initials: "AK", size: 64}, {initials: "AL", size: 128}, {shape: Tile, initials: "AL", size: 64}} {
+		_, err = c.PNG(ended, other.shape, other.initials, "seed", other.size)
 		require.ErrorIs(t, err, context.Canceled, "another picture has to be drawn")
 	}
 	release()
@@ -38,10 +38,10 @@ func TestInitialsAreDrawnOnce(t *testing.T) {
 	for i := 0; colourOf(other) == colourOf("seed"); i++ {
 		other = strconv.Itoa(i)
 	}
-	recoloured, err := c.PNG(t.Context(), "AL", other, 64)
+	recoloured, err := c.PNG(t.Context(), Disc, "AL", other, 64)
 	require.NoError(t, err)
 	require.NotEqual(t, first, recoloured)
-	_, err = c.PNG(t.Context(), "AL", "seed", 5000)
+	_, err = c.PNG(t.Context(), Disc, "AL", "seed", 5000)
 	require.Error(t, err)
 	require.Len(t, c.drawn, 2, "what failed is not kept")
 }
@@ -49,9 +49,9 @@ func TestInitialsAreDrawnOnce(t *testing.T) {
 func TestInitialsMemoryIsBounded(t *testing.T) {
 	c := newInitials(20_000)
 	for i := range 100 {
-		_, err := c.PNG(t.Context(), strconv.Itoa(i), "seed", 64)
+		_, err := c.PNG(t.Context(), Disc, strconv.Itoa(i), "seed", 64)
 		require.NoError(t, err)
-		_, err = c.PNG(t.Context(), "0", "seed", 64)
+		_, err = c.PNG(t.Context(), Disc, "0", "seed", 64)
 		require.NoError(t, err)
 		sum := 0
 		for d := range c.drawn {
@@ -64,19 +64,19 @@ func TestInitialsMemoryIsBounded(t *testing.T) {
 		require.Equal(t, len(c.drawn), c.recency.Len())
 	}
 	require.Greater(t, len(c.drawn), 5)
-	_, kept := c.find(drawing{"0", colourOf("seed"), 64})
+	_, kept := c.find(drawing{Disc, "0", colourOf("seed"), 64})
 	require.True(t, kept, "what is asked for often stays")
-	_, kept = c.find(drawing{"1", colourOf("seed"), 64})
+	_, kept = c.find(drawing{Disc, "1", colourOf("seed"), 64})
 	require.False(t, kept)
 
-	_, err := c.PNG(t.Context(), strings.Repeat("x", 10_000), "seed", 64)
+	_, err := c.PNG(t.Context(), Disc, strings.Repeat("x", 10_000), "seed", 64)
 	require.NoError(t, err)
 	for d := range c.drawn {
 		require.LessOrEqual(t, len(d.initials), maxInitials)
 	}
 
 	tiny := newInitials(10)
-	_, err = tiny.PNG(t.Context(), "AL", "seed", 64)
+	_, err = tiny.PNG(t.Context(), Disc, "AL", "seed", 64)
 	require.NoError(t, err)
 	require.Empty(t, tiny.drawn)
 	require.Zero(t, tiny.bytes)
@@ -88,7 +88,7 @@ func TestInitialsByManyAtOnce(t *testing.T) {
 	for i := range 16 {
 		wg.Go(func() {
 			for j := range 8 {
-				_, err := c.PNG(t.Context(), strconv.Itoa((i+j)%12), "seed", 64)
+				_, err := c.PNG(t.Context(), Disc, strconv.Itoa((i+j)%12), "seed", 64)
 				if err != nil {
 					t.Error(err)
 				}
@@ -103,7 +103,7 @@ func BenchmarkInitialsPNG(b *testing.B) {
 	for _, size := range []int{64, 128, 512} {
 		b.Run(strconv.Itoa(size), func(b *testing.B) {
 			for b.Loop() {
-				if _, err := InitialsPNG("AL", "seed", size); err != nil {
+				if _, err := InitialsPNG(Disc, "AL", "seed", size); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -112,7 +112,7 @@ func BenchmarkInitialsPNG(b *testing.B) {
 	b.Run("remembered", func(b *testing.B) {
 		c := NewInitials()
 		for b.Loop() {
-			if _, err := c.PNG(b.Context(), "AL", "seed", 512); err != nil {
+			if _, err := c.PNG(b.Context(), Disc, "AL", "seed", 512); err != nil {
 				b.Fatal(err)
 			}
 		}

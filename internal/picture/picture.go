@@ -72,7 +72,13 @@ type Set []Picture
 // scaled up. It never panics, and gives up when ctx is done.
 //
 // It takes up to 256 MiB for a moment: call it with a slot of [Slots] in hand.
-func Process(ctx context.Context, data []byte) (Set, error) {
+func Process(ctx context.Context, data []byte) (Set, error) { return processAs(ctx, data, false) }
+
+// ProcessPNG is [Process] with every picture as PNG: for what has sharp edges, and
+// goes where a PNG is asked for.
+func ProcessPNG(ctx context.Context, data []byte) (Set, error) { return processAs(ctx, data, true) }
+
+func processAs(ctx context.Context, data []byte, lossless bool) (Set, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -83,10 +89,10 @@ func Process(ctx context.Context, data []byte) (Set, error) {
 	if !ok {
 		return nil, ErrType
 	}
-	return f.process(ctx, data)
+	return f.process(ctx, data, lossless)
 }
 
-func (f format) process(ctx context.Context, data []byte) (set Set, err error) {
+func (f format) process(ctx context.Context, data []byte, lossless bool) (set Set, err error) {
 	// A decoder that panics has met a file that it cannot decode.
 	defer func() {
 		if recover() != nil {
@@ -104,7 +110,7 @@ func (f format) process(ctx context.Context, data []byte) (set Set, err error) {
 	if err != nil {
 		return nil, err
 	}
-	return render(ctx, turn(square, orientation))
+	return render(ctx, turn(square, orientation), lossless)
 }
 
 // load decodes and shrinks. It is apart from the rest so that the whole picture
@@ -120,8 +126,8 @@ func (f format) load(ctx context.Context, data []byte) (*image.RGBA, error) {
 	return shrink(ctx, whole)
 }
 
-func render(ctx context.Context, square *image.RGBA) (Set, error) {
-	opaque := square.Opaque()
+func render(ctx context.Context, square *image.RGBA, lossless bool) (Set, error) {
+	lossy := !lossless && square.Opaque()
 	var set Set
 	for _, size := range sizes {
 		if err := ctx.Err(); err != nil {
@@ -131,7 +137,7 @@ func render(ctx context.Context, square *image.RGBA) (Set, error) {
 		scaled := scale(square, size)
 		var b bytes.Buffer
 		var err error
-		if opaque {
+		if lossy {
 			p.ContentType = "image/jpeg"
 			err = jpeg.Encode(&b, scaled, &jpeg.Options{Quality: quality})
 		} else {

@@ -99,6 +99,26 @@ func TestTransparency(t *testing.T) {
 	set, err := Process(t.Context(), asPNG(t, plain(50, 50, red)))
 	require.NoError(t, err)
 	require.Equal(t, "image/jpeg", set[0].ContentType)
+
+	// What is asked for as PNG is PNG, and as sharp as it came.
+	edge := paint(512, 512, func(x, _ int) color.NRGBA { return []color.NRGBA{red, blue}[x/256] })
+	for _, data := range [][]byte{asPNG(t, hole), asPNG(t, edge), asGIF(t, edge), asJPEG(t, plain(50, 50, red))} {
+		set, err := ProcessPNG(t.Context(), data)
+		require.NoError(t, err)
+		for _, p := range set {
+			require.Equal(t, "image/png", p.ContentType)
+			_, err := png.Decode(bytes.NewReader(p.Data))
+			require.NoError(t, err)
+		}
+	}
+	set, err = ProcessPNG(t.Context(), asPNG(t, edge))
+	require.NoError(t, err)
+	m, err := png.Decode(bytes.NewReader(set[0].Data))
+	require.NoError(t, err)
+	require.Equal(t, red, color.NRGBAModel.Convert(m.At(250, 256)))
+	require.Equal(t, blue, color.NRGBAModel.Convert(m.At(261, 256)))
+	_, err = ProcessPNG(t.Context(), []byte("<svg>"))
+	require.ErrorIs(t, err, ErrType)
 }
 
 func TestCrop(t *testing.T) {
