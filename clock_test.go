@@ -15,7 +15,7 @@ import (
 )
 
 // removing names the jobs that remove rows for their age.
-var removing = []string{"mail.purge", "security.purge", "orgs.purge", "audit.prune", "accounts.purge_links", "accounts.collect_blobs"}
+var removing = []string{"mail.purge", "security.purge", "orgs.purge", "audit.prune", "accounts.purge_links", "accounts.collect_blobs", "orgs.collect_logos"}
 
 func runJobs(t *testing.T, app *settingstest.App) map[string]error {
 	t.Helper()

@@ -24,6 +24,8 @@ import (
 	"github.com/aegisrunner/account-settings/internal/httpapi"
 	"github.com/aegisrunner/account-settings/internal/letters"
 	"github.com/aegisrunner/account-settings/internal/pages"
+	"github.com/aegisrunner/account-settings/internal/picture"
+	"github.com/aegisrunner/account-settings/internal/upload"
 	"github.com/aegisrunner/account-settings/mail"
 	"github.com/aegisrunner/account-settings/orgs"
 	"github.com/aegisrunner/account-settings/security"
@@ -60,7 +62,7 @@ type Config struct {
 	// Paths says where in PublicURL things are.
 	Paths Paths
 
-	// Blobs keeps pictures. nil: the database does.
+	// Blobs keeps pictures and logos. nil: the database does.
 	Blobs accounts.BlobStore
 
 	// Limiter bounds attempts. nil: one in the memory of this process.
@@ -253,8 +255,10 @@ func (c Config) withDefaults() Config {
 
 func (s *Settings) wireDomains() (err error) {
 	c := s.c
+	// One for all domains: what it bounds is the memory of this process.
+	desk := upload.NewDesk(picture.NewSlots(1))
 	s.Accounts, err = accounts.New(accounts.Config{
-		Store: c.Store.Accounts(), Sealer: c.Keys.ring, MAC: c.Keys.ring.MAC, Blobs: c.Blobs, Limiter: c.Limiter,
+		Store: c.Store.Accounts(), Sealer: c.Keys.ring, MAC: c.Keys.ring.MAC, Blobs: c.Blobs, Pictures: desk, Limiter: c.Limiter,
 		Now: c.Now, Log: c.Log, Wake: s.wakeCourier, StepUpAge: c.StepUpAge,
 		DefaultLocale: c.DefaultLocale, Locales: catalog.Valid,
 	})
@@ -262,7 +266,7 @@ func (s *Settings) wireDomains() (err error) {
 		return err
 	}
 	s.Orgs, err = orgs.New(orgs.Config{
-		Store: c.Store.Orgs(), Sealer: c.Keys.ring, MAC: c.Keys.ring.MAC, Limiter: c.Limiter,
+		Store: c.Store.Orgs(), Sealer: c.Keys.ring, MAC: c.Keys.ring.MAC, Blobs: c.Blobs, Pictures: desk, Limiter: c.Limiter,
 		Entitlements: c.Entitlements, Projects: c.Projects, Domains: c.Domains, Roles: c.Roles,
 		Now: c.Now, Log: c.Log, Wake: s.wakeCourier, WakeImports: func() { ring(s.imports) }, StepUpAge: c.StepUpAge,
 	})

@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/uptrace/bun"
+
 	"github.com/aegisrunner/account-settings/accounts"
 )
 
@@ -74,33 +76,66 @@ func (s blobs) DeleteBlobs(ctx context.Context, prefix string) error {
 	return err
 }
 
+// The lists of what is to be removed: one for each domain that keeps pictures.
+const (
+	avatarDiscards = "settings_blob_discards"
+	logoDiscards   = "settings_logo_discards"
+)
+
 // DiscardBlob implements accounts.Tx.
 func (t accountsTx) DiscardBlob(ctx context.Context, key string, due time.Time) error {
-	if err := checkText(key); err != nil {
-		return err
-	}
-	_, err := t.tx.NewRaw(`
-		INSERT INTO settings_blob_discards (key, due_at) VALUES (?, ?)
-		ON CONFLICT (key) DO UPDATE SET due_at = EXCLUDED.due_at`, key, at(due)).Exec(ctx)
-	return err
+	return t.discard(ctx, avatarDiscards, key, due)
 }
 
 // KeepBlob implements accounts.Tx.
 func (t accountsTx) KeepBlob(ctx context.Context, key string) error {
-	if !plain(key) {
-		return nil // cannot be on the list
-	}
-	_, err := t.tx.NewRaw(`DELETE FROM settings_blob_discards WHERE key = ?`, key).Exec(ctx)
-	return err
+	return t.keep(ctx, avatarDiscards, key)
 }
 
 // DueBlobs implements accounts.Tx. Concurrent transactions get different keys.
 func (t accountsTx) DueBlobs(ctx context.Context, now time.Time, limit int) ([]string, error) {
+	return t.discarded(ctx, avatarDiscards, now, limit)
+}
+
+// DiscardLogo implements orgs.Tx.
+func (t orgsTx) DiscardLogo(ctx context.Context, key string, due time.Time) error {
+	return t.discard(ctx, logoDiscards, key, due)
+}
+
+// KeepLogo implements orgs.Tx.
+func (t orgsTx) KeepLogo(ctx context.Context, key string) error {
+	return t.keep(ctx, logoDiscards, key)
+}
+
+// DueLogos implements orgs.Tx. Concurrent transactions get different keys.
+func (t orgsTx) DueLogos(ctx context.Context, now time.Time, limit int) ([]string, error) {
+	return t.discarded(ctx, logoDiscards, now, limit)
+}
+
+func (w writer) discard(ctx context.Context, list, key string, due time.Time) error {
+	if err := checkText(key); err != nil {
+		return err
+	}
+	_, err := w.tx.NewRaw(`
+		INSERT INTO ?0 (key, due_at) VALUES (?1, ?2)
+		ON CONFLICT (key) DO UPDATE SET due_at = EXCLUDED.due_at`, bun.Ident(list), key, at(due)).Exec(ctx)
+	return err
+}
+
+func (w writer) keep(ctx context.Context, list, key string) error {
+	if !plain(key) {
+		return nil // cannot be on the list
+	}
+	_, err := w.tx.NewRaw(`DELETE FROM ?0 WHERE key = ?1`, bun.Ident(list), key).Exec(ctx)
+	return err
+}
+
+func (w writer) discarded(ctx context.Context, list string, now time.Time, limit int) ([]string, error) {
 	if limit < 1 {
 		return nil, nil
 	}
 	var keys []string
-	err := t.tx.NewRaw(`SELECT key FROM settings_blob_discards WHERE due_at <= ? ORDER BY due_at, key LIMIT ? ?`,
-		at(now), limit, t.db.dialect.skipLocked()).Scan(ctx, &keys)
+	err := w.tx.NewRaw(`SELECT key FROM ?0 WHERE due_at <= ?1 ORDER BY due_at, key LIMIT ?2 ?3`,
+		bun.Ident(list), at(now), limit, w.tx.t.db.dialect.skipLocked()).Scan(ctx, &keys)
 	return keys, err
 }

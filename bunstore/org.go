@@ -95,6 +95,19 @@ func selectOrg(ctx context.Context, db bun.IDB, lock bool, org id.Org) (orgs.Org
 	return row.org(), nil
 }
 
+// OrgByLogo implements orgs.Reader.
+func (s orgsReader) OrgByLogo(ctx context.Context, key string) (orgs.Org, error) {
+	if !plain(key) {
+		return orgs.Org{}, orgs.ErrOrgNotFound
+	}
+	var row orgRow
+	err := s.conn(ctx).NewSelect().Model(&row).Where("o.logo_key = ?", key).Where("o.deleted_at IS NULL").Scan(ctx)
+	if err != nil {
+		return orgs.Org{}, missing(err, orgs.ErrOrgNotFound)
+	}
+	return row.org(), nil
+}
+
 // View implements orgs.Reader. An identifier comes before a slug that looks like
 // one: nobody can stand in the way of another organization by taking such a slug.
 func (s orgsReader) View(ctx context.Context, user id.User, ref string) (orgs.OrgView, error) {

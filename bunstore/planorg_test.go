@@ -31,6 +31,7 @@ const orgCrowd = `
 		CASE WHEN i % 2 = 1 THEN now() - i * interval '1 minute' END, NULL
 	FROM generate_series(1, 5000) AS i;
 	INSERT INTO settings_invitation_links SELECT token_hash, org_id, now() - interval '1 hour' FROM settings_invitations;
+	INSERT INTO settings_logo_discards SELECT 'logo-' || i, now() + interval '1 hour' FROM generate_series(1, 2000) AS i;
 	INSERT INTO settings_org_domains
 	SELECT md5('d' || i)::uuid, md5('o' || (i % 1000 + 1))::uuid, i || '.example.com', 'token', now(), true, 'member', now()
 	FROM generate_series(1, 2000) AS i;
@@ -63,6 +64,14 @@ func orgQueries(db *bunstore.DB, at orgPlace) map[string]query {
 			return err
 		}},
 		"OrgsOf": {[]string{"settings_members_user"}, func(ctx context.Context) error { _, err := r.OrgsOf(ctx, at.user); return err }},
+		"OrgByLogo": {[]string{"settings_orgs_logo_key_key"}, func(ctx context.Context) error {
+			_, err := r.OrgByLogo(ctx, "logo-17")
+			return allow(err, orgs.ErrOrgNotFound)
+		}},
+		"DueLogos": {[]string{"settings_logo_discards_due"}, writes(func(ctx context.Context, tx orgs.Tx) error {
+			_, err := tx.DueLogos(ctx, now, 100)
+			return err
+		})},
 		"Member": {[]string{"settings_members_"}, func(ctx context.Context) error { _, err := r.Member(ctx, at.large, at.user); return err }},
 
 		"Members":             {[]string{"settings_members_name", "settings_users_pkey"}, members("", nil, at.large)},
@@ -170,7 +179,7 @@ func TestOrgPlansOnSQLite(t *testing.T) {
 	tm := newTeam(t, db)
 	renames := strings.NewReplacer(
 		"settings_orgs_pkey", "SEARCH o USING PRIMARY KEY", "settings_org_slugs_pkey", "SEARCH s USING PRIMARY KEY",
-		"settings_users_pkey", "SEARCH u USING PRIMARY KEY", "settings_invitations_token_hash_key", "token_hash=?",
+		"settings_users_pkey", "SEARCH u USING PRIMARY KEY", "settings_invitations_token_hash_key", "token_hash=?", "settings_orgs_logo_key_key", "logo_key=?",
 		"settings_members_", "SEARCH", "settings_import_rows_", "SEARCH", // whichever
 	)
 	for name, q := range orgQueries(db, orgPlace{tm.owner, tm.org, tm.org, id.NewImport()}) {

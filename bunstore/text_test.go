@@ -16,6 +16,7 @@ import (
 	"github.com/aegisrunner/account-settings/id"
 	"github.com/aegisrunner/account-settings/internal/dbtest"
 	"github.com/aegisrunner/account-settings/mail"
+	"github.com/aegisrunner/account-settings/orgs"
 	"github.com/aegisrunner/account-settings/security"
 )
 
@@ -104,6 +105,12 @@ func TestStrangeTextFindsNothing(t *testing.T) {
 			require.ErrorIs(t, err, accounts.ErrUserNotFound, what)
 			_, err = db.Security().PersonByEmail(t.Context(), text)
 			require.ErrorIs(t, err, security.ErrPersonNotFound, what)
+			_, err = db.Orgs().OrgByLogo(t.Context(), text)
+			require.ErrorIs(t, err, orgs.ErrOrgNotFound, what)
+			require.NoError(t, db.Orgs().Update(t.Context(), func(ctx context.Context, tx orgs.Tx) error {
+				require.ErrorIs(t, tx.DiscardLogo(ctx, text, now), bunstore.ErrText, what)
+				return tx.KeepLogo(ctx, text)
+			}), what)
 			_, _, err = db.Blobs().Blob(t.Context(), text)
 			require.ErrorIs(t, err, accounts.ErrNoBlob, what)
 			require.NoError(t, db.Accounts().Update(t.Context(), func(ctx context.Context, tx accounts.Tx) error {

@@ -16,10 +16,11 @@ import (
 // InvitationView is what the holder of a link may know before answering.
 type InvitationView struct {
 	Invitation
-	OrgName    string
-	LogoKey    string
-	Inviter    string
-	HasAccount bool // the invited address has one
+	OrgName      string
+	LogoKey      string
+	LogoUploaded bool
+	Inviter      string
+	HasAccount   bool // the invited address has one
 }
 
 // Inspect returns an invitation by its link, and uses nothing up. ErrLinkGone.
@@ -48,7 +49,7 @@ func (s *Service) lookAt(ctx context.Context, i Invitation, now time.Time) (Invi
 	if err != nil {
 		return InvitationView{}, err
 	}
-	v := InvitationView{Invitation: i, OrgName: o.Name, LogoKey: o.LogoKey, Inviter: inviter.Name}
+	v := InvitationView{Invitation: i, OrgName: o.Name, LogoKey: o.LogoKey, LogoUploaded: o.LogoUploaded, Inviter: inviter.Name}
 	_, err = s.c.Store.PersonByEmail(ctx, i.EmailKey)
 	v.HasAccount = err == nil
 	if err != nil && !errors.Is(err, ErrPersonNotFound) {

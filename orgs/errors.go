@@ -2,6 +2,7 @@ package orgs
 
 import (
 	"github.com/aegisrunner/account-settings/fault"
+	"github.com/aegisrunner/account-settings/internal/upload"
 )
 
 // Errors of this package. Rejected input is a [fault.Fields]; a demand for a
@@ -57,7 +58,7 @@ var (
 	// ErrPlanRequired is wrapped by a [PlanError].
 	ErrPlanRequired = fault.New(fault.Limit, "plan_required", "orgs: the plan does not include it")
 
-	// ErrRateLimited: too many invitations, or attempts. Wrapped in a [fault.Retry].
+	// ErrRateLimited: too many invitations, uploads or attempts. Wrapped in a [fault.Retry].
 	ErrRateLimited = fault.New(fault.Throttled, "rate_limited", "orgs: too many at once")
 
 	// ErrDomainExists: the organization has this domain already.
@@ -71,6 +72,15 @@ var (
 
 	// ErrDomainUnproven: the record was not found in DNS.
 	ErrDomainUnproven = fault.New(fault.Conflict, "domain_unproven", "orgs: the record is not in DNS")
+
+	// ErrLogoTooLarge: over 5 MiB, or over 25 megapixels by its header.
+	ErrLogoTooLarge = upload.ErrTooLarge
+
+	// ErrLogoType: neither PNG, JPEG, WebP nor GIF.
+	ErrLogoType = upload.ErrType
+
+	// ErrBusy: every slot for decoding pictures is taken. Wrapped in a [fault.Retry].
+	ErrBusy = upload.ErrBusy
 
 	// ErrNotDeleted: there is nothing to restore.
 	ErrNotDeleted = fault.New(fault.Conflict, "not_deleted", "orgs: organization is not deleted")

@@ -15,6 +15,8 @@ func orgEvents() []audit.Event {
 			Action: ActionOrgUpdated, Target: "org", Fields: []string{"name", "slug", "default_project"},
 			Sentence: "{actor} changed the organization {target}",
 		},
+		{Action: ActionLogoChanged, Target: "org", Sentence: "{actor} changed the logo of {target}"},
+		{Action: ActionLogoRemoved, Target: "org", Sentence: "{actor} removed the logo of {target}"},
 		{Action: ActionOrgDeleted, Target: "org", Sentence: "{actor} deleted the organization {target}"},
 		{Action: ActionOrgRestored, Target: "org", Sentence: "{actor} restored the organization {target}"},
 		{

@@ -278,6 +278,9 @@ func (s *Service) sendInvitation(ctx context.Context, tx Tx, in inviting, i Invi
 		return err
 	}
 	letter := InvitationLetter{Token: secret.Reveal(), Org: in.v.Name, Inviter: in.actor.Name, Role: i.Role, ExpiresAt: i.ExpiresAt}
+	if in.v.LogoUploaded {
+		letter.LogoKey = in.v.LogoKey
+	}
 	if err := s.postWith(ctx, tx, in.urgency, to.Recipient(), letter, in.now); err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import "time"
 type InvitationLetter struct {
 	Token     string    `json:"token"`
 	Org       string    `json:"org"`
+	LogoKey   string    `json:"logo_key,omitempty"` // "": it has uploaded none
 	Inviter   string    `json:"inviter"`
 	Role      Role      `json:"role"`
 	ExpiresAt time.Time `json:"expires_at"`

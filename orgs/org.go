@@ -2,8 +2,6 @@ package orgs
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"slices"
 	"time"
 
@@ -11,6 +9,7 @@ import (
 	"github.com/aegisrunner/account-settings/fault"
 	"github.com/aegisrunner/account-settings/id"
 	"github.com/aegisrunner/account-settings/internal/text"
+	"github.com/aegisrunner/account-settings/internal/upload"
 )
 
 // MaxName is how many code points the name of an organization may have, after
@@ -48,7 +47,7 @@ func (s *Service) Create(ctx context.Context, actor audit.Actor, in NewOrg) (Org
 	if err := s.take(ctx, "orgs_founded:"+actor.User.String(), maxFounded, day/maxFounded); err != nil {
 		return OrgView{}, err
 	}
-	o := Org{ID: id.NewOrg(), Slug: slug, Name: name, Owner: actor.User, LogoKey: newKey(), CreatedAt: now, UpdatedAt: now}
+	o := Org{ID: id.NewOrg(), Slug: slug, Name: name, Owner: actor.User, LogoKey: upload.NewKey(), CreatedAt: now, UpdatedAt: now}
 	for try := 0; ; try++ {
 		err = s.c.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
 			if err := tx.InsertOrg(ctx, o); err != nil {
@@ -65,12 +64,6 @@ func (s *Service) Create(ctx context.Context, actor audit.Actor, in NewOrg) (Org
 		return OrgView{}, err
 	}
 	return OrgView{Org: o, Membership: Membership{Org: o.ID, User: actor.User, Role: Owner, JoinedAt: now}}, nil
-}
-
-func newKey() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails
-	return hex.EncodeToString(b[:])
 }
 
 // List returns the organizations of the person who acts, deleted ones for their
@@ -177,10 +170,14 @@ func (s *Service) update(ctx context.Context, tx Tx, actor audit.Actor, v *OrgVi
 			return err
 		}
 	}
+	initials := text.Initials(v.Name)
 	set("name", &v.Name, in.Name)
 	set("default_project", &v.DefaultProject, in.DefaultProject)
 	if len(changes) == 0 {
 		return nil
+	}
+	if !v.LogoUploaded && text.Initials(v.Name) != initials {
+		v.LogoKey = upload.NewKey() // what is served under a key never changes
 	}
 	v.UpdatedAt = now
 	if err := tx.UpdateOrg(ctx, v.Org); err != nil {

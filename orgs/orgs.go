@@ -11,6 +11,8 @@ import (
 	"github.com/aegisrunner/account-settings/audit"
 	"github.com/aegisrunner/account-settings/fault"
 	"github.com/aegisrunner/account-settings/id"
+	"github.com/aegisrunner/account-settings/internal/picture"
+	"github.com/aegisrunner/account-settings/internal/upload"
 	"github.com/aegisrunner/account-settings/mail"
 )
 
@@ -28,7 +30,12 @@ type Config struct {
 	// MAC returns a keyed hash that stays the same for ever. Required.
 	MAC func(purpose string, data []byte) [32]byte
 
-	Limiter Limiter // required; shared with the other domains
+	Limiter Limiter   // required; shared with the other domains
+	Blobs   BlobStore // required: where logos are kept
+
+	// Pictures decodes what people upload; to be that of package accounts, whose
+	// pictures cost the same memory. nil: one logo at a time, in up to 256 MiB.
+	Pictures Pictures
 
 	// Entitlements tells what plans include. nil: everything, for everybody.
 	Entitlements Entitlements
@@ -66,8 +73,9 @@ type Config struct {
 
 // Service keeps organizations. It is safe for concurrent use.
 type Service struct {
-	c      Config
-	policy audit.Policy
+	c        Config
+	policy   audit.Policy
+	initials *upload.Initials
 }
 
 // New returns a service, or an error that names every missing or wrong field.
@@ -82,6 +90,7 @@ func New(c Config) (*Service, error) {
 	missing(c.Sealer == nil, "Sealer")
 	missing(c.MAC == nil, "MAC")
 	missing(c.Limiter == nil, "Limiter")
+	missing(c.Blobs == nil, "Blobs")
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -103,6 +112,9 @@ func New(c Config) (*Service, error) {
 	if c.Domains == nil {
 		c.Domains = Resolver{}
 	}
+	if c.Pictures == nil {
+		c.Pictures = upload.NewDesk(picture.NewSlots(1))
+	}
 	for field, value := range map[*time.Duration]time.Duration{
 		&c.StepUpAge: audit.DefaultStepUpAge, &c.InvitationLifetime: 7 * day, &c.SlugQuarantine: 90 * day, &c.Retention: 30 * day,
 	} {
@@ -117,7 +129,7 @@ func New(c Config) (*Service, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	return &Service{c: c, policy: p}, nil
+	return &Service{c: c, policy: p, initials: upload.NewInitials(picture.Tile)}, nil
 }
 
 const day = 24 * time.Hour

@@ -96,6 +96,8 @@ func policyWith(roles map[audit.Permission]Role) (audit.Policy, error) {
 const (
 	ActionOrgCreated         audit.Action = "orgs.created"
 	ActionOrgUpdated         audit.Action = "orgs.updated"
+	ActionLogoChanged        audit.Action = "orgs.logo.changed"
+	ActionLogoRemoved        audit.Action = "orgs.logo.removed"
 	ActionOrgDeleted         audit.Action = "orgs.deleted"
 	ActionOrgRestored        audit.Action = "orgs.restored"
 	ActionMemberJoined       audit.Action = "orgs.member.joined"

@@ -145,6 +145,10 @@ type Reader interface {
 	// of every request: one indexed look-up.
 	View(ctx context.Context, user id.User, ref string) (OrgView, error)
 
+	// OrgByLogo finds the living organization whose present logo has this key, else
+	// ErrOrgNotFound.
+	OrgByLogo(ctx context.Context, key string) (Org, error)
+
 	// OrgsOf returns all organizations that a person is an active member of, by
 	// name, deleted ones for their last Owner alone.
 	OrgsOf(ctx context.Context, user id.User) ([]OrgView, error)
@@ -297,6 +301,15 @@ type Tx interface {
 
 	// DeleteDomain returns what it removed, else ErrDomainNotFound.
 	DeleteDomain(ctx context.Context, org id.Org, domain id.Domain) (Domain, error)
+
+	// DiscardLogo lists the blobs under key for removal once due has come; KeepLogo
+	// takes key off that list. It is a list of its own, apart from that of people's
+	// pictures. See Service.CollectLogos. Neither needs a locked organization.
+	DiscardLogo(ctx context.Context, key string, due time.Time) error
+	KeepLogo(ctx context.Context, key string) error
+
+	// DueLogos returns up to limit keys that are due for removal.
+	DueLogos(ctx context.Context, now time.Time, limit int) ([]string, error)
 
 	// PurgeInvitations removes up to limit invitations that ended, or expired,
 	// before t, what InvitationsSince counts of the time before t, and slugs whose

@@ -10,88 +10,136 @@ import (
 	"time"
 
 	"github.com/aegisrunner/account-settings/accounts"
+	"github.com/aegisrunner/account-settings/orgs"
 )
 
-// discardTests are about the list of what to remove, which is part of the
-// accounts.Tx.
-func discardTests() []check {
+// discards is a list of what to remove: that of people's pictures, which is part
+// of the accounts.Tx, or that of logos, which is part of the orgs.Tx.
+type discards struct {
+	w       *world
+	discard func(due time.Time, keys ...string)
+	keep    func(key string)
+	due     func(now time.Time, limit int) []string
+}
+
+// discardTests are about the list of people's pictures, logoDiscardTests about
+// that of logos.
+func discardTests() []check { return listTests("Blob", (*world).avatarDiscards) }
+
+func logoDiscardTests() []check {
+	return append(listTests("Logo", (*world).logoDiscards), check{"DiscardLogo/IsNotDiscardBlob", discardApart})
+}
+
+func listTests(what string, list func(w *world) discards) []check {
+	on := func(run func(l discards)) func(w *world) { return func(w *world) { run(list(w)) } }
 	return []check{
-		{"DiscardBlob/DueFromThatMomentOn", discardDue},
-		{"DiscardBlob/AgainIsListedOnce", discardAgain},
-		{"KeepBlob/TakesTheKeyOffTheList", keepBlob},
-		{"KeepBlob/OfAnUnlistedKeyIsNoError", keepUnlisted},
-		{"DueBlobs/AtMostTheLimit", dueLimit},
+		{"Discard" + what + "/DueFromThatMomentOn", on(discardDue)},
+		{"Discard" + what + "/AgainIsListedOnce", on(discardAgain)},
+		{"Keep" + what + "/TakesTheKeyOffTheList", on(keepBlob)},
+		{"Keep" + what + "/OfAnUnlistedKeyIsNoError", on(keepUnlisted)},
+		{"Due" + what + "s/AtMostTheLimit", on(dueLimit)},
 	}
 }
 
-func (w *world) discard(due time.Time, keys ...string) {
-	w.Helper()
-	w.accounts(func(ctx context.Context, tx accounts.Tx) error {
-		for _, key := range keys {
-			if err := tx.DiscardBlob(ctx, key, due); err != nil {
-				return err
-			}
+func (w *world) avatarDiscards() discards {
+	return discards{w, func(due time.Time, keys ...string) {
+		w.Helper()
+		w.accounts(func(ctx context.Context, tx accounts.Tx) error { return discardAll(ctx, tx.DiscardBlob, due, keys) })
+	}, func(key string) {
+		w.Helper()
+		w.accounts(func(ctx context.Context, tx accounts.Tx) error { return tx.KeepBlob(ctx, key) })
+	}, func(now time.Time, limit int) (keys []string) {
+		w.Helper()
+		w.accounts(func(ctx context.Context, tx accounts.Tx) (err error) {
+			keys, err = tx.DueBlobs(ctx, now, limit)
+			return err
+		})
+		return keys
+	}}
+}
+
+func (w *world) logoDiscards() discards {
+	return discards{w, func(due time.Time, keys ...string) {
+		w.Helper()
+		w.orgs(func(ctx context.Context, tx orgs.Tx) error { return discardAll(ctx, tx.DiscardLogo, due, keys) })
+	}, func(key string) {
+		w.Helper()
+		w.orgs(func(ctx context.Context, tx orgs.Tx) error { return tx.KeepLogo(ctx, key) })
+	}, func(now time.Time, limit int) (keys []string) {
+		w.Helper()
+		w.orgs(func(ctx context.Context, tx orgs.Tx) (err error) {
+			keys, err = tx.DueLogos(ctx, now, limit)
+			return err
+		})
+		return keys
+	}}
+}
+
+func discardAll(ctx context.Context, discard func(ctx context.Context, key string, due time.Time) error, due time.Time, keys []string) error {
+	for _, key := range keys {
+		if err := discard(ctx, key, due); err != nil {
+			return err
 		}
-		return nil
-	})
+	}
+	return nil
 }
 
-func (w *world) keep(key string) {
-	w.Helper()
-	w.accounts(func(ctx context.Context, tx accounts.Tx) error { return tx.KeepBlob(ctx, key) })
-}
-
-// due returns the keys in the order of the alphabet: the contract has no order.
-func (w *world) due(now time.Time, limit int) []string {
-	w.Helper()
-	keys, err := accountsGet(w, func(ctx context.Context, tx accounts.Tx) ([]string, error) {
-		return tx.DueBlobs(ctx, now, limit)
-	})
-	w.must(err)
-	slices.Sort(keys)
-	return keys
-}
-
-func (w *world) wantDue(now time.Time, want ...string) {
-	w.Helper()
-	if got := w.due(now, 100); !slices.Equal(got, want) {
-		w.Errorf("DueBlobs at %v = %q, want %q", now, got, want)
+// want compares in the order of the alphabet: the contract has no order.
+func (l discards) want(now time.Time, want ...string) {
+	l.w.Helper()
+	got := l.due(now, 100)
+	slices.Sort(got)
+	if !slices.Equal(got, want) {
+		l.w.Errorf("due at %v is %q, want %q", now, got, want)
 	}
 }
 
-func discardDue(w *world) {
-	w.discard(base, "avatar/one")
-	w.discard(base.Add(tick), "avatar/two")
-	w.wantDue(base.Add(-tick))
-	w.wantDue(base, "avatar/one")
-	w.wantDue(base.Add(tick), "avatar/one", "avatar/two")
-	w.wantDue(base.Add(tick), "avatar/one", "avatar/two") // looking removes nothing
+func discardDue(l discards) {
+	l.discard(base, "avatar/one")
+	l.discard(base.Add(tick), "avatar/two")
+	l.want(base.Add(-tick))
+	l.want(base, "avatar/one")
+	l.want(base.Add(tick), "avatar/one", "avatar/two")
+	l.want(base.Add(tick), "avatar/one", "avatar/two") // looking removes nothing
 }
 
-func discardAgain(w *world) {
-	w.discard(base, "avatar/one")
-	w.discard(base, "avatar/one")
-	w.wantDue(base, "avatar/one")
+func discardAgain(l discards) {
+	l.discard(base, "avatar/one")
+	l.discard(base, "avatar/one")
+	l.want(base, "avatar/one")
 }
 
-func keepBlob(w *world) {
-	w.discard(base, "avatar/one", "avatar/two")
-	w.keep("avatar/one")
-	w.wantDue(base, "avatar/two")
-	w.discard(base.Add(day), "avatar/one") // and it can be listed anew
-	w.wantDue(base.Add(day), "avatar/one", "avatar/two")
+func keepBlob(l discards) {
+	l.discard(base, "avatar/one", "avatar/two")
+	l.keep("avatar/one")
+	l.want(base, "avatar/two")
+	l.discard(base.Add(day), "avatar/one") // and it can be listed anew
+	l.want(base.Add(day), "avatar/one", "avatar/two")
 }
 
-func keepUnlisted(w *world) {
-	w.keep("avatar/unknown")
-	w.wantDue(base)
+func keepUnlisted(l discards) {
+	l.keep("avatar/unknown")
+	l.want(base)
 }
 
-func dueLimit(w *world) {
-	w.discard(base, "avatar/one", "avatar/two", "avatar/three")
-	if got := w.due(base, 2); len(got) != 2 || got[0] == got[1] {
-		w.Errorf("DueBlobs with a limit of 2 returned %q", got)
+func dueLimit(l discards) {
+	l.discard(base, "avatar/one", "avatar/two", "avatar/three")
+	if got := l.due(base, 2); len(got) != 2 || got[0] == got[1] {
+		l.w.Errorf("with a limit of 2 due are %q", got)
 	}
+}
+
+// discardApart: each domain removes what is its own, under the same key too.
+func discardApart(w *world) {
+	avatars, logos := w.avatarDiscards(), w.logoDiscards()
+	avatars.discard(base, "one", "both")
+	logos.discard(base, "two", "both")
+	avatars.want(base, "both", "one")
+	logos.want(base, "both", "two")
+	avatars.keep("both")
+	logos.want(base, "both", "two")
+	logos.keep("two")
+	avatars.want(base, "one")
 }
 
 // blobWorld is a BlobStore with the subtest it is opened for.

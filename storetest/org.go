@@ -27,6 +27,7 @@ func orgTests() []check {
 		{"View/OfActiveMembersAlone", viewOfOthers},
 		{"View/IdentifierBeforeASlugThatLooksLikeOne", viewLooksLike},
 		{"View/DeletedForItsLastOwnerAlone", viewDeleted},
+		{"OrgByLogo/FindsTheLivingByThePresentLogoAlone", orgByLogo},
 		{"OrgsOf/ByNameThoseOfAnActiveMember", orgsOfByName},
 		{"OrgsOf/DeletedForItsLastOwnerAlone", orgsOfDeleted},
 		{"DeleteOrg/IsFoundAsDeleted", deleteOrg},

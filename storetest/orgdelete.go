@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"strconv"
 
 	"github.com/aegisrunner/account-settings/id"
 	"github.com/aegisrunner/account-settings/orgs"
@@ -50,6 +51,39 @@ func deleteOrgAgain(w *world) {
 	w.same("Org", w.org(o.ID), deleted)
 }
 
+func orgByLogo(w *world) {
+	o, _ := w.founded("acme")
+	other, _ := w.founded("others")
+	find := func(key string, want *orgs.Org) {
+		w.Helper()
+		got, err := w.s.Orgs().OrgByLogo(w.ctx, key)
+		if want == nil {
+			w.refused("OrgByLogo by "+strconv.Quote(key), err, orgs.ErrOrgNotFound)
+			return
+		}
+		w.must(err)
+		w.same("OrgByLogo", got, *want)
+	}
+	former := o.LogoKey
+	find(former, &o)
+	find(other.LogoKey, &other)
+	for _, key := range []string{"", "unknown", former + " ", former[1:], "a\x00b", "\xff", o.Slug, o.ID.String()} {
+		find(key, nil)
+	}
+	o.LogoKey, o.LogoUploaded = "another-logo", true
+	w.must(w.locked(o.ID, func(ctx context.Context, tx orgs.Tx) error { return tx.UpdateOrg(ctx, o) }))
+	find("another-logo", &o)
+	find(former, nil)
+
+	// A deleted organization shows nothing until it is restored.
+	w.deleteOrg(o.ID)
+	find("another-logo", nil)
+	find(other.LogoKey, &other)
+	w.must(w.restoreOrg(o.ID))
+	o.UpdatedAt = base.Add(2 * day)
+	find("another-logo", &o)
+}
+
 func restoreOrg(w *world) {
 	o, ada := w.founded("acme")
 	grace := w.joined(o.ID, "grace", orgs.Admin)
@@ -96,6 +130,7 @@ func orgOutage(w *world) {
 	ctx, r := w.cancelled(), w.s.Orgs()
 	for what, ask := range map[string]func() error{
 		"Org":                 func() error { _, err := r.Org(ctx, id.NewOrg()); return err },
+		"OrgByLogo":           func() error { _, err := r.OrgByLogo(ctx, "unknown"); return err },
 		"View":                func() error { _, err := r.View(ctx, ada.ID, "unknown"); return err },
 		"View by ID":          func() error { _, err := r.View(ctx, ada.ID, id.NewOrg().String()); return err },
 		"OrgsOf":              func() error { _, err := r.OrgsOf(ctx, ada.ID); return err },

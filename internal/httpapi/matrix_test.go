@@ -53,7 +53,7 @@ func newFixture(t *testing.T) *fixture {
 		RelyingParty: security.RelyingParty{ID: "localhost", Origins: []string{"http://localhost:8080"}},
 	})
 	require.NoError(t, err)
-	s.Orgs, err = orgs.New(orgs.Config{Store: store.Orgs(), Sealer: ring, MAC: ring.MAC, Limiter: limiter, Now: now})
+	s.Orgs, err = orgs.New(orgs.Config{Store: store.Orgs(), Sealer: ring, MAC: ring.MAC, Blobs: store.Blobs(), Limiter: limiter, Now: now})
 	require.NoError(t, err)
 	public, err := url.Parse("http://localhost:8080")
 	require.NoError(t, err)

@@ -69,18 +69,50 @@ func (tx accountsTx) KeepBlob(ctx context.Context, key string) error {
 	return err
 }
 
-// DueBlobs implements [accounts.Tx]. The longest due come first.
+// DueBlobs implements [accounts.Tx].
 func (tx accountsTx) DueBlobs(ctx context.Context, now time.Time, limit int) ([]string, error) {
 	st, err := tx.scope.view(ctx)
 	if err != nil {
 		return nil, err
 	}
+	return due(st.discards, now, limit), nil
+}
+
+// DiscardLogo implements [orgs.Tx].
+func (tx orgsTx) DiscardLogo(ctx context.Context, key string, due time.Time) error {
+	st, err := tx.scope.view(ctx)
+	if err == nil {
+		st.logoDiscards[key] = due
+	}
+	return err
+}
+
+// KeepLogo implements [orgs.Tx].
+func (tx orgsTx) KeepLogo(ctx context.Context, key string) error {
+	st, err := tx.scope.view(ctx)
+	if err == nil {
+		delete(st.logoDiscards, key)
+	}
+	return err
+}
+
+// DueLogos implements [orgs.Tx].
+func (tx orgsTx) DueLogos(ctx context.Context, now time.Time, limit int) ([]string, error) {
+	st, err := tx.scope.view(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return due(st.logoDiscards, now, limit), nil
+}
+
+// due returns keys of a list. The longest due come first.
+func due(list map[string]time.Time, now time.Time, limit int) []string {
 	var keys []string
-	for key, due := range st.discards {
-		if !due.After(now) {
+	for key, at := range list {
+		if !at.After(now) {
 			keys = append(keys, key)
 		}
 	}
-	slices.SortFunc(keys, func(a, b string) int { return st.discards[a].Compare(st.discards[b]) })
-	return keys[:min(limit, len(keys))], nil
+	slices.SortFunc(keys, func(a, b string) int { return list[a].Compare(list[b]) })
+	return keys[:min(limit, len(keys))]
 }

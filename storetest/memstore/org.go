@@ -27,6 +27,20 @@ func (r orgsReader) Org(ctx context.Context, org id.Org) (orgs.Org, error) {
 // LockOrg implements [orgs.Tx]. The transaction holds the lock already.
 func (tx orgsTx) LockOrg(ctx context.Context, org id.Org) (orgs.Org, error) { return tx.Org(ctx, org) }
 
+// OrgByLogo implements [orgs.Reader].
+func (r orgsReader) OrgByLogo(ctx context.Context, key string) (orgs.Org, error) {
+	st, err := r.view(ctx)
+	if err != nil {
+		return orgs.Org{}, err
+	}
+	for org, o := range st.orgs {
+		if o.LogoKey == key && o.DeletedAt.IsZero() {
+			return r.Org(ctx, org)
+		}
+	}
+	return orgs.Org{}, orgs.ErrOrgNotFound
+}
+
 // View implements [orgs.Reader].
 func (r orgsReader) View(ctx context.Context, user id.User, ref string) (orgs.OrgView, error) {
 	st, err := r.view(ctx)

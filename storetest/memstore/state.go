@@ -46,6 +46,8 @@ type state struct {
 	imports     map[id.Import]imported
 	importRows  map[importLine]orgs.ImportRow
 
+	logoDiscards map[string]time.Time
+
 	letters map[id.Mail]letter
 
 	entries     []entry // in the order they were appended
@@ -64,7 +66,7 @@ func (st *state) clone() *state {
 		seen: cloneMap(st.seen), alerts: cloneMap(st.alerts),
 		orgs: cloneMap(st.orgs), members: cloneMap(st.members), slugs: cloneMap(st.slugs),
 		invitations: cloneMap(st.invitations), links: cloneMap(st.links), domains: cloneMap(st.domains),
-		imports: cloneMap(st.imports), importRows: cloneMap(st.importRows),
+		imports: cloneMap(st.imports), importRows: cloneMap(st.importRows), logoDiscards: cloneMap(st.logoDiscards),
 		letters: cloneMap(st.letters),
 		entries: slices.Clone(st.entries), trees: cloneMap(st.trees), checkpoints: cloneMap(st.checkpoints),
 	}

@@ -57,6 +57,13 @@ CREATE TABLE settings_org_slugs (
 CREATE INDEX settings_org_slugs_org ON settings_org_slugs (org_id);
 CREATE INDEX settings_org_slugs_reserved ON settings_org_slugs (reserved_until) WHERE reserved_until IS NOT NULL;
 
+-- Keys of logos whose blobs are to be removed once due_at has come.
+CREATE TABLE settings_logo_discards (
+    key    text        COLLATE "C" PRIMARY KEY CHECK (char_length(key) BETWEEN 1 AND 200),
+    due_at timestamptz NOT NULL
+);
+CREATE INDEX settings_logo_discards_due ON settings_logo_discards (due_at, key);
+
 -- One row for each address that was invited and has not answered.
 CREATE TABLE settings_invitations (
     id          uuid PRIMARY KEY,

@@ -55,6 +55,13 @@ CREATE TABLE settings_org_slugs (
 CREATE INDEX settings_org_slugs_org ON settings_org_slugs (org_id);
 CREATE INDEX settings_org_slugs_reserved ON settings_org_slugs (reserved_until) WHERE reserved_until IS NOT NULL;
 
+-- Keys of logos whose blobs are to be removed once due_at has come.
+CREATE TABLE settings_logo_discards (
+    key    TEXT PRIMARY KEY CHECK (length(key) BETWEEN 1 AND 200),
+    due_at TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX settings_logo_discards_due ON settings_logo_discards (due_at, key);
+
 -- One row for each address that was invited and has not answered.
 CREATE TABLE settings_invitations (
     id          TEXT PRIMARY KEY CHECK (length(id) = 36),
