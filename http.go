@@ -15,6 +15,7 @@ import (
 	"github.com/aegisrunner/account-settings/internal/pages"
 	"github.com/aegisrunner/account-settings/internal/problem"
 	"github.com/aegisrunner/account-settings/internal/redirect"
+	"github.com/aegisrunner/account-settings/orgs"
 	"github.com/aegisrunner/account-settings/security/httpsession"
 )
 
@@ -28,7 +29,9 @@ func (s *Settings) Handler() http.Handler { return s.handler }
 func (s *Settings) route(api *httpapi.API, site http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle(s.c.Paths.API+"/", api)
-	mux.Handle(s.c.Paths.Pages+"/avatars/", api.Pictures(site))
+	pictures := api.Pictures(site)
+	mux.Handle(s.c.Paths.Pages+"/avatars/", pictures)
+	mux.Handle(s.c.Paths.Pages+"/logos/", pictures)
 	mux.Handle("/", site)
 	return s.identify(s.secure(mux))
 }
@@ -90,6 +93,17 @@ func (u User) PictureURL(ctx context.Context) (string, error) {
 		return "", err
 	}
 	return u.app.url.String() + u.app.c.Paths.Pages + "/avatars/" + me.AvatarKey + "/128", nil
+}
+
+// LogoURL returns the absolute address of an organization's logo, a PNG of 128
+// pixels that anybody may show, such as in comments on another site; "" if it has
+// uploaded none. Once the logo has changed, or the organization is deleted, the
+// address is 404.
+func (s *Settings) LogoURL(o orgs.Org) string {
+	if !o.LogoUploaded || !o.DeletedAt.IsZero() {
+		return ""
+	}
+	return s.url.String() + s.c.Paths.Pages + "/logos/" + o.LogoKey + "/128"
 }
 
 type userKey struct{}

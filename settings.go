@@ -138,7 +138,8 @@ type Config struct {
 	InsecureSkipClockCheck bool
 }
 
-// Paths says where things are. Pictures are at Pages + "/avatars".
+// Paths says where things are. Pictures are at Pages + "/avatars", logos at Pages
+// + "/logos".
 type Paths struct {
 	Pages string // prefix of the pages; "" is the root
 	API   string // prefix of the API; "" is Pages + "/api/v1"
@@ -199,8 +200,9 @@ func (c Config) check() (*url.URL, error) {
 		bad(p != "" && !plainPath.MatchString(p), name+" must be empty or of the form /account")
 	}
 	bad(c.Paths.API != "" && c.Paths.API == c.Paths.Pages, "Paths.API must not be Paths.Pages")
-	bad(strings.HasPrefix(c.Paths.API+"/", c.Paths.Pages+"/settings/") || strings.HasPrefix(c.Paths.API+"/", c.Paths.Pages+"/avatars/"),
-		"Paths.API must not lie on a page")
+	for _, taken := range []string{"/settings/", "/avatars/", "/logos/"} {
+		bad(strings.HasPrefix(c.Paths.API+"/", c.Paths.Pages+taken), "Paths.API must not lie on a page")
+	}
 	for name, d := range map[string]time.Duration{"SessionIdle": c.SessionIdle, "SessionLifetime": c.SessionLifetime, "StepUpAge": c.StepUpAge} {
 		bad(d < 0, name+" must not be negative")
 	}

@@ -24,6 +24,7 @@ type Brand struct {
 // in one line; line breaks, control and bidi-override characters are removed,
 // and HTML in it is shown as it stands. Empty fields leave nothing behind.
 type Content struct {
+	Picture    Picture
 	Preheader  string // what an inbox shows beside the subject; not in the mail itself
 	Title      string // the one heading; required
 	Greeting   string
@@ -39,6 +40,14 @@ type Content struct {
 	Support    string   // the words of the link to Brand.SupportURL
 }
 
+// Picture stands above the title, 64 pixels wide and high, on white: it is seen
+// in both themes. The text part has none, and where pictures are not loaded there
+// is Alt in its place.
+type Picture struct {
+	URL string // absolute, http or https
+	Alt string
+}
+
 // Button leads to the one thing to do. The address stands below it once more,
 // for whoever cannot use it.
 type Button struct {
@@ -49,7 +58,7 @@ type Button struct {
 // Layout puts content into the product's look and returns the two parts of a
 // mail, which say the same. lang and dir are for the lang and dir attributes.
 // The HTML is one column of at most 600 px, fits a phone, follows the reader's
-// light or dark theme, and loads nothing but the logo if there is one. It
+// light or dark theme, and loads nothing but the logo and the picture if there are any. It
 // fails for a missing title or product and for malformed colours or addresses.
 func Layout(brand Brand, lang, dir string, c Content) (text, html string, err error) {
 	c = c.cleaned()
@@ -112,12 +121,16 @@ func check(b Brand, c Content) error {
 	if (c.Button.URL == "") != (c.Button.Label == "") {
 		errs = append(errs, errors.New("mail: Content.Button has a label without an address, or the reverse"))
 	}
+	if (c.Picture.URL == "") != (c.Picture.Alt == "") {
+		errs = append(errs, errors.New("mail: Content.Picture has a text without an address, or the reverse"))
+	}
 	for _, a := range []struct {
 		field, address string
 		schemes        []string
 	}{
 		{"Brand.LogoURL", b.LogoURL, []string{"https", "http"}},
 		{"Brand.SupportURL", b.SupportURL, []string{"https", "http", "mailto"}},
+		{"Content.Picture.URL", c.Picture.URL, []string{"https", "http"}},
 		{"Content.Button.URL", c.Button.URL, []string{"https", "http"}},
 	} {
 		if a.address != "" && !absolute(a.address, a.schemes) {
@@ -193,7 +206,7 @@ func (c Content) cleaned() Content {
 	}
 	c.Preheader, c.Title, c.Greeting = oneLine(c.Preheader), oneLine(c.Title), oneLine(c.Greeting)
 	c.LinkHint, c.Signature, c.Support = oneLine(c.LinkHint), oneLine(c.Signature), oneLine(c.Support)
-	c.Button.Label, c.Code = oneLine(c.Button.Label), oneLine(c.Code)
+	c.Button.Label, c.Code, c.Picture.Alt = oneLine(c.Button.Label), oneLine(c.Code), oneLine(c.Picture.Alt)
 	c.Paragraphs, c.Advice, c.Closing, c.Footnotes = all(c.Paragraphs), all(c.Advice), all(c.Closing), all(c.Footnotes)
 	facts := make([][2]string, 0, len(c.Facts))
 	for _, f := range c.Facts {

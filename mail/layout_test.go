@@ -84,6 +84,32 @@ func TestLayoutLoadsNothing(t *testing.T) {
 	require.Contains(t, page, `<img src="https://acme.test/logo.png" alt="Acme"`)
 }
 
+// A picture is on white in both themes, and its words stand where it is not shown.
+func TestLayoutWithAPicture(t *testing.T) {
+	c := full()
+	plain, _, err := Layout(brand(), "en", "ltr", c)
+	require.NoError(t, err)
+	c.Picture = Picture{URL: "https://app.acme.test/logos/k/128", Alt: "Ana\u202e\nlytical \"Engines\""}
+	text, page, err := Layout(brand(), "en", "ltr", c)
+	require.NoError(t, err)
+	require.Equal(t, plain, text)
+	require.Equal(t, 1, strings.Count(page, "<img"))
+	img := page[strings.Index(page, "<img"):]
+	img = img[:strings.Index(img, ">")]
+	for _, want := range []string{`src="https://app.acme.test/logos/k/128"`, `alt="Ana lytical &#34;Engines&#34;"`, `width="64" height="64"`, "background-color:#ffffff"} {
+		require.Contains(t, img, want)
+	}
+	require.Less(t, strings.Index(page, "<img"), strings.Index(page, "title-words</h1>"))
+	for _, bad := range []Picture{
+		{URL: "/logos/k/128", Alt: "x"}, {URL: "javascript:alert(1)", Alt: "x"}, {URL: "data:image/png,x", Alt: "x"},
+		{URL: "https://app.acme.test/logos/k/128"}, {Alt: "x"},
+	} {
+		c.Picture = bad
+		_, _, err := Layout(brand(), "en", "ltr", c)
+		require.ErrorContains(t, err, "Content.Picture", "%v", bad)
+	}
+}
+
 func TestLayoutFitsPhonesAndBothThemes(t *testing.T) {
 	_, page, err := Layout(brand(), "en", "ltr", full())
 	require.NoError(t, err)

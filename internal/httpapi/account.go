@@ -1,9 +1,6 @@
 package httpapi
 
 import (
-	"mime"
-	"net/http"
-	"reflect"
 	"strings"
 	"time"
 
@@ -68,37 +65,19 @@ type avatar struct {
 	AvatarURL string `json:"avatar_url"`
 }
 
-func (a *API) avatarURL(key string) string {
-	return strings.TrimSuffix(a.c.PublicURL.String(), "/") + a.c.Pages + "/avatars/" + key + "/128"
+func (a *API) avatarURL(key string) string { return a.pictureURL("/avatars/", key) }
+
+func (a *API) pictureURL(folder, key string) string {
+	return strings.TrimSuffix(a.c.PublicURL.String(), "/") + a.c.Pages + folder + key + "/128"
 }
 
-var pictureTypes = map[string]bool{
-	"image/png": true, "image/jpeg": true, "image/webp": true, "image/gif": true, "application/octet-stream": true,
-}
-
-// putPicture takes the file as the body. What it is decides the content; the
-// header only has to say that it is a picture at all.
-var putPicture = handler{out: reflect.TypeFor[avatar](), raw: "image/*", serve: func(a *API, c *call) (any, error) {
-	media, _, err := mime.ParseMediaType(c.r.Header.Get("Content-Type"))
-	if err != nil || !pictureTypes[media] {
-		return nil, accounts.ErrPictureType
-	}
-	limitUpload(c.w)
+var putPicture = receives(func(a *API, c *call) (*avatar, error) {
 	u, err := a.c.Flows.Accounts.UploadPicture(c.ctx(), c.actor(), c.r.Body)
 	if err != nil {
 		return nil, err
 	}
 	return &avatar{a.avatarURL(u.AvatarKey)}, nil
-}}
-
-// uploadTime is how long sending a picture may take: few are read at once, and
-// a slow sender must not keep others waiting.
-const uploadTime = 30 * time.Second
-
-// limitUpload bounds it where the server can.
-func limitUpload(w http.ResponseWriter) {
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(uploadTime))
-}
+})
 
 func (a *API) deletePicture(c *call) (*nothing, error) {
 	_, err := a.c.Flows.Accounts.RemovePicture(c.ctx(), c.actor())

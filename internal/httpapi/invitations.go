@@ -98,7 +98,7 @@ type linkOnly struct {
 type invitationOrg struct {
 	ID      string  `json:"id"`
 	Name    string  `json:"name"`
-	LogoURL *string `json:"logo_url" doc:"Null: organizations have no logos yet"`
+	LogoURL *string `json:"logo_url" doc:"A PNG, for anybody to show. Null: none was uploaded"`
 }
 
 type inspected struct {
@@ -113,7 +113,7 @@ type inspected struct {
 
 func (a *API) inspectedOf(v orgs.InvitationView) inspected {
 	return inspected{
-		ID: v.ID.String(), Org: invitationOrg{v.Org.String(), v.OrgName, nil}, Inviter: v.Inviter,
+		ID: v.ID.String(), Org: invitationOrg{v.Org.String(), v.OrgName, a.logoURL(v.LogoKey, v.LogoUploaded)}, Inviter: v.Inviter,
 		Role: string(v.Role), Email: v.Email, HasAccount: v.HasAccount, ExpiresAt: v.ExpiresAt,
 	}
 }

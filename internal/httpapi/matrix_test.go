@@ -84,7 +84,7 @@ func (f *fixture) call(line httpapi.Line, token string) (status int, code string
 	path := strings.NewReplacer("{id}", id.NewSession().String(), "{org}", id.NewOrg().String(), "{user}", id.NewUser().String()).Replace(line.Path)
 	r := httptest.NewRequest(line.Method, "/api/v1"+path, strings.NewReader("{}"))
 	r.Header.Set("Content-Type", "application/json")
-	if strings.HasSuffix(path, "/avatar") {
+	if strings.HasSuffix(path, "/avatar") || strings.HasSuffix(path, "/logo") {
 		r.Header.Set("Content-Type", "image/png")
 	}
 	if token != "" {

@@ -16,7 +16,7 @@ type org struct {
 	ID             string     `json:"id"`
 	Slug           string     `json:"slug"`
 	Name           string     `json:"name"`
-	LogoURL        *string    `json:"logo_url" doc:"Null: organizations have no logos yet"`
+	LogoURL        *string    `json:"logo_url" doc:"A PNG, for anybody to show. Null: none was uploaded"`
 	DefaultProject *string    `json:"default_project_id"`
 	Role           string     `json:"role" enum:"owner,admin,member,viewer"`
 	Permissions    []string   `json:"permissions" doc:"What this role may do here"`
@@ -31,7 +31,7 @@ func (a *API) orgOf(c *call, v orgs.OrgView) (*org, error) {
 		return nil, err
 	}
 	out := &org{
-		ID: v.ID.String(), Slug: v.Slug, Name: v.Name, Role: string(v.Membership.Role),
+		ID: v.ID.String(), Slug: v.Slug, Name: v.Name, LogoURL: a.logoOf(v.Org), Role: string(v.Membership.Role),
 		Plan: plan, CreatedAt: v.CreatedAt, DeletedAt: instant(v.DeletedAt), Permissions: []string{},
 	}
 	if v.DefaultProject != "" {
@@ -41,6 +41,37 @@ func (a *API) orgOf(c *call, v orgs.OrgView) (*org, error) {
 		out.Permissions = append(out.Permissions, string(p))
 	}
 	return out, nil
+}
+
+type logo struct {
+	LogoURL *string `json:"logo_url"`
+}
+
+// logoOf returns the address of the logo that an organization has uploaded. A
+// deleted one shows none.
+func (a *API) logoOf(o orgs.Org) *string {
+	return a.logoURL(o.LogoKey, o.LogoUploaded && o.DeletedAt.IsZero())
+}
+
+func (a *API) logoURL(key string, uploaded bool) *string {
+	if !uploaded {
+		return nil
+	}
+	address := a.pictureURL("/logos/", key)
+	return &address
+}
+
+var putLogo = receives(func(a *API, c *call) (*logo, error) {
+	v, err := a.c.Flows.Orgs.UploadLogo(c.ctx(), c.actor(), ref(c), c.r.Body)
+	if err != nil {
+		return nil, err
+	}
+	return &logo{a.logoOf(v.Org)}, nil
+})
+
+func (a *API) deleteLogo(c *call) (*nothing, error) {
+	_, err := a.c.Flows.Orgs.RemoveLogo(c.ctx(), c.actor(), ref(c))
+	return nil, err
 }
 
 // moved leads a member who asks by a former slug to the present one.
@@ -199,7 +230,7 @@ type orgRole struct {
 	ID        string     `json:"id"`
 	Slug      string     `json:"slug"`
 	Name      string     `json:"name"`
-	LogoURL   *string    `json:"logo_url" doc:"Null: organizations have no logos yet"`
+	LogoURL   *string    `json:"logo_url" doc:"A PNG, for anybody to show. Null: none was uploaded"`
 	Role      string     `json:"role" enum:"owner,admin,member,viewer"`
 	DeletedAt *time.Time `json:"deleted_at,omitempty"`
 	PurgeAt   *time.Time `json:"purge_at,omitempty"`
@@ -217,7 +248,7 @@ func (a *API) myOrgs(c *call) (*orgList, error) {
 	out := &orgList{Items: make([]orgRole, 0, len(all))}
 	for _, v := range all {
 		out.Items = append(out.Items, orgRole{
-			v.ID.String(), v.Slug, v.Name, nil, string(v.Membership.Role), instant(v.DeletedAt), instant(v.PurgeAt),
+			v.ID.String(), v.Slug, v.Name, a.logoOf(v.Org), string(v.Membership.Role), instant(v.DeletedAt), instant(v.PurgeAt),
 		})
 	}
 	return out, nil
@@ -230,7 +261,7 @@ func (a *API) joinable(c *call) (*orgList, error) {
 	}
 	out := &orgList{Items: make([]orgRole, 0, len(all))}
 	for _, j := range all {
-		out.Items = append(out.Items, orgRole{ID: j.Org.ID.String(), Slug: j.Org.Slug, Name: j.Org.Name, Role: string(j.Role)})
+		out.Items = append(out.Items, orgRole{ID: j.Org.ID.String(), Slug: j.Org.Slug, Name: j.Org.Name, LogoURL: a.logoOf(j.Org), Role: string(j.Role)})
 	}
 	return out, nil
 }

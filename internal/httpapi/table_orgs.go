@@ -66,6 +66,15 @@ var orgTable = []route{
 		about:    "The former slug leads here for 90 days (default), and nobody else can take it.",
 	},
 	{
+		method: http.MethodPut, path: "/orgs/{org}/logo", permission: orgs.PermOrgUpdate, action: orgs.ActionLogoChanged, tag: tagOrgs, status: 200,
+		summary: "Upload a logo", handler: putLogo, problems: []string{"too_large", "unsupported_media_type"},
+		about: "The file itself as the body: PNG, JPEG, WebP or GIF, at most 5 MiB and 25 megapixels. It is cut square and served as PNG of 512, 128 and 64 pixels.",
+	},
+	{
+		method: http.MethodDelete, path: "/orgs/{org}/logo", permission: orgs.PermOrgUpdate, action: orgs.ActionLogoRemoved, tag: tagOrgs, status: 204,
+		summary: "Go back to the logo drawn from the initials", handler: gives((*API).deleteLogo),
+	},
+	{
 		method: http.MethodPost, path: "/orgs/{org}/delete", permission: orgs.PermOrgDelete, action: orgs.ActionOrgDeleted, tag: tagOrgs, status: 202,
 		summary: "Delete it", handler: takes((*API).deleteOrg),
 		about: "At once for everybody; its Owner can restore it until purge_at.",

@@ -47,6 +47,9 @@ func (p *page) roleFact(r orgs.Role) [2]string { return [2]string{p.T("mail.fact
 func invitation(p *page, l orgs.InvitationLetter) mail.Content {
 	org, inviter := p.org(l.Org), p.somebody(l.Inviter)
 	c := p.open("", "Org", org, "Inviter", inviter)
+	if l.LogoKey != "" {
+		c.Picture = mail.Picture{URL: p.cfg.Links.page("/logos/"+l.LogoKey+"/128", ""), Alt: org}
+	}
 	c.Paragraphs = []string{p.say("body", "Org", org, "Inviter", inviter)}
 	c.Facts = [][2]string{p.orgFact(l.Org), {p.T("mail.fact.invited_by"), inviter}, p.roleFact(l.Role)}
 	c.Button = p.button("/invitations/accept", l.Token)

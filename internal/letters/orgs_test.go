@@ -24,6 +24,14 @@ func TestLettersAboutOrganizationsSayWhatMatters(t *testing.T) {
 	require.Equal(t, "Grace Hopper lädt Sie zu Analytical Engines ein", stranger.Subject)
 	require.Contains(t, stranger.Text, "Rolle: Mitglied\n")
 
+	require.NotContains(t, invited.HTML, "<img", "without a logo nothing is loaded")
+	logo := strings.Repeat("0a", 16)
+	l := orgs.InvitationLetter{Token: secret, Org: `Engines "R" us`, LogoKey: logo, Inviter: "Grace Hopper", Role: orgs.Member, ExpiresAt: until}
+	with := render(t, r, ada, l)
+	require.Contains(t, with.HTML, `src="`+public+`/logos/`+logo+`/128" alt="Engines &#34;R&#34; us"`)
+	l.LogoKey = ""
+	require.Equal(t, render(t, r, ada, l).Text, with.Text)
+
 	require.Contains(t, render(t, r, ada, samples["role changed"].letter).Text, "Role: Admin\nBy: Grace Hopper\nWhen: 23 November 2026, 09:41 (Europe/Berlin)\n")
 	require.Contains(t, render(t, r, ada, samples["handed over"].letter).Text, "You are an Admin there from now on.")
 	require.Contains(t, render(t, r, ada, samples["became owner"].letter).Text, "Grace Hopper made you the Owner of Analytical Engines")
