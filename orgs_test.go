@@ -141,6 +141,8 @@ func TestRoles(t *testing.T) {
 			{get, org + "/members", nil, "viewer"},
 			{get, org + "/projects", nil, "viewer"},
 			{"PATCH", org, object{"name": "Acme Inc."}, "admin"},
+			{put, org + "/logo", nil, "admin"},
+			{del, org + "/logo", nil, "admin"},
 			{get, org + "/invitations", nil, "admin"},
 			{post, org + "/invitations", object{"emails": []string{"nonsense"}}, "admin"},
 			{"PATCH", org + "/members/" + viewer, object{"role": "viewer"}, "admin"},

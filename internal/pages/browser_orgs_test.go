@@ -24,6 +24,22 @@ func orgScriptWorks(t *testing.T, b *browser.Browser, server string) {
 		script[any](t, tab, typing+`("new-org-name", "Something")`)
 		require.Equal(t, "something", script[string](t, tab, slug))
 	})
+	t.Run("LogoIsCutSquare", func(t *testing.T) {
+		tab.Open("/me-org?lang=en")
+		cutLeft(t, tab, "logo-picture")
+		require.Equal(t, "200,200,255,0,0,255", script[string](t, tab, `window.found`), "the left end, which is red")
+		require.Equal(t, "255,0,0,255", script[string](t, tab, `document.querySelector(".crop canvas").getContext("2d").getImageData(0, 0, 1, 1).data.join()`), "and its corner is seen as it is")
+		tab.Glance("org-logo-crop")
+		if dir := os.Getenv(picturesVariable); dir != "" {
+			tab.Picture(dir + "/org-logo-crop.png")
+		}
+	})
+	t.Run("LogosAreShown", func(t *testing.T) {
+		for _, page := range []string{"me-org", "me-org-viewer", "invitation", "me-invitations"} {
+			tab.Open("/" + page + "?lang=en")
+			require.True(t, script[bool](t, tab, `(all => all.length > 0 && all.every(i => i.complete && i.naturalWidth > 0 && i.getBoundingClientRect().width === i.getBoundingClientRect().height))([...document.querySelectorAll("main .logo")])`), page)
+		}
+	})
 	t.Run("SwitcherOpensAndCloses", func(t *testing.T) {
 		tab.Open("/me-org?lang=en")
 		open := `document.querySelector(".side .switch").open`

@@ -100,26 +100,7 @@ func scriptWorks(t *testing.T, b *browser.Browser, server string) {
 	})
 	t.Run("PictureIsCutSquare", func(t *testing.T) {
 		open("me-profile")
-		script[any](t, tab, `(async () => {
-			const bytes = Uint8Array.from(atob(`+browser.Quote(base64.StdEncoding.EncodeToString(stripes(t)))+`), c => c.charCodeAt(0));
-			const files = new DataTransfer();
-			files.items.add(new File([bytes], "me.png", {type: "image/png"}));
-			const input = document.getElementById("picture-picture");
-			input.files = files.files;
-			input.dispatchEvent(new Event("change", {bubbles: true}));
-			while (document.querySelector(".crop").hidden) await new Promise(r => setTimeout(r, 20));
-			// What would be sent is kept here instead.
-			const form = document.querySelector("form[data-picture]");
-			form.submit = () => { window.sent = input.files[0]; };
-			const canvas = document.querySelector(".crop canvas");
-			for (let i = 0; i < 80; i++) canvas.dispatchEvent(new KeyboardEvent("keydown", {key: "ArrowLeft", bubbles: true}));
-			form.requestSubmit();
-			while (!window.sent) await new Promise(r => setTimeout(r, 20));
-			const image = await createImageBitmap(window.sent);
-			const c = new OffscreenCanvas(1, 1).getContext("2d");
-			c.drawImage(image, 0, 0);
-			window.found = [image.width, image.height, ...c.getImageData(0, 0, 1, 1).data].join();
-		})()`)
+		cutLeft(t, tab, "picture-picture")
 		require.Equal(t, "200,200,255,0,0,255", script[string](t, tab, `window.found`), "the left end, which is red")
 	})
 	t.Run("MenuOpensAndCloses", func(t *testing.T) {
@@ -139,6 +120,31 @@ func scriptWorks(t *testing.T, b *browser.Browser, server string) {
 		require.NotEqual(t, "rgba(0, 0, 0, 0)", script[string](t, tab, `getComputedStyle(document.body).backgroundColor`), "the style sheet is let in")
 		require.Positive(t, script[int](t, tab, `Math.round(document.querySelector(".side .tab use").getBoundingClientRect().width)`), "the icons are let in")
 	})
+}
+
+// cutLeft chooses a picture of stripes for an input, and cuts its left end out.
+func cutLeft(t *testing.T, tab *browser.Tab, input string) {
+	t.Helper()
+	script[any](t, tab, `(async () => {
+		const bytes = Uint8Array.from(atob(`+browser.Quote(base64.StdEncoding.EncodeToString(stripes(t)))+`), c => c.charCodeAt(0));
+		const files = new DataTransfer();
+		files.items.add(new File([bytes], "me.png", {type: "image/png"}));
+		const input = document.getElementById(`+browser.Quote(input)+`);
+		input.files = files.files;
+		input.dispatchEvent(new Event("change", {bubbles: true}));
+		while (document.querySelector(".crop").hidden) await new Promise(r => setTimeout(r, 20));
+		// What would be sent is kept here instead.
+		const form = document.querySelector("form[data-picture]");
+		form.submit = () => { window.sent = input.files[0]; };
+		const canvas = document.querySelector(".crop canvas");
+		for (let i = 0; i < 80; i++) canvas.dispatchEvent(new KeyboardEvent("keydown", {key: "ArrowLeft", bubbles: true}));
+		form.requestSubmit();
+		while (!window.sent) await new Promise(r => setTimeout(r, 20));
+		const image = await createImageBitmap(window.sent);
+		const c = new OffscreenCanvas(1, 1).getContext("2d");
+		c.drawImage(image, 0, 0);
+		window.found = [image.width, image.height, ...c.getImageData(0, 0, 1, 1).data].join();
+	})()`)
 }
 
 // At 320 px, which is 1280 at a zoom of 400 %, nothing is cut off or has to be

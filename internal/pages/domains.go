@@ -141,7 +141,7 @@ func (s *Site) joinable(v *visit) ([]JoinableOrg, error) {
 	}
 	var out []JoinableOrg
 	for _, j := range all {
-		out = append(out, JoinableOrg{ID: j.Org.ID.String(), Name: j.Org.Name, Role: string(j.Role)})
+		out = append(out, JoinableOrg{ID: j.Org.ID.String(), Name: j.Org.Name, LogoURL: s.logo(j.Org.LogoKey, "128"), Role: string(j.Role)})
 	}
 	return out, nil
 }

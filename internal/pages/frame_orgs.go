@@ -3,7 +3,6 @@ package pages
 import (
 	"net/url"
 	"strconv"
-	"strings"
 )
 
 // Orgs returns the organizations of the person.
@@ -57,11 +56,11 @@ func (f *frame) OrgTabs() []tab {
 }
 
 // orgLabel is an organization with the role of the person in it.
-type orgLabel struct{ Letter, Name, Role string }
+type orgLabel struct{ LogoURL, Name, Role string }
 
 // OrgLabel returns what the switcher shows of an organization.
 func (f *frame) OrgLabel(o OrgLink) orgLabel {
-	return orgLabel{f.Letter(o.Name), o.Name, f.Role(o.Role)}
+	return orgLabel{o.LogoURL, o.Name, f.Role(o.Role)}
 }
 
 // AcceptURL returns the address of the page of an invitation.
@@ -72,14 +71,6 @@ func (f *frame) AcceptURL(token string) string {
 // SignInFor returns the address of the sign-in page that leads on to next.
 func (f *frame) SignInFor(next string) string {
 	return f.URL("/sign-in") + "?" + url.Values{"next": {next}}.Encode()
-}
-
-// Letter returns what stands for a name without a picture.
-func (f *frame) Letter(name string) string {
-	for _, r := range strings.TrimSpace(name) {
-		return strings.ToUpper(string(r))
-	}
-	return ""
 }
 
 // Choices makes the field a select.

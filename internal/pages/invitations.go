@@ -37,7 +37,7 @@ func (s *Site) showInvitation(v *visit, status int, raw string, f Form) error {
 		return err
 	}
 	view := AcceptInvitation{
-		Form: f, Token: raw, Org: i.OrgName, Inviter: i.Inviter, Role: string(i.Role), Email: i.Email,
+		Form: f, Token: raw, Org: i.OrgName, LogoURL: s.logo(i.LogoKey, "128"), Inviter: i.Inviter, Role: string(i.Role), Email: i.Email,
 		ExpiresAt: i.ExpiresAt, HasAccount: i.HasAccount,
 	}
 	if me != nil {
@@ -151,7 +151,7 @@ func (s *Site) invitations(v *visit, status int, change func(*Invitations)) erro
 	var view Invitations
 	for _, i := range mine {
 		view.Items = append(view.Items, WaitingInvitation{
-			ID: i.ID.String(), Org: i.OrgName, Inviter: i.Inviter, Role: string(i.Role), ExpiresAt: i.ExpiresAt,
+			ID: i.ID.String(), Org: i.OrgName, LogoURL: s.logo(i.LogoKey, "128"), Inviter: i.Inviter, Role: string(i.Role), ExpiresAt: i.ExpiresAt,
 		})
 	}
 	if view.Open, err = s.joinable(v); err != nil {

@@ -31,6 +31,7 @@ func (s *Site) orgRoutes() {
 	s.page("/orgs/new", s.signedIn(s.newOrgPage))
 	s.post("/orgs/new", s.signedIn(s.createOrg))
 	s.page(generalPath, s.signedIn(s.generalPage))
+	s.post(generalPath+"/logo", s.signedIn(s.setLogo))
 	s.page(teamPath, s.signedIn(s.teamPage))
 	s.page(ownerPath, s.signedIn(s.ownerPage))
 	s.page(policyPath, s.signedIn(s.policyPage))
@@ -40,6 +41,7 @@ func (s *Site) orgRoutes() {
 	s.actionRoutes(map[string]action{
 		"/settings/profile/orgs/restore": {run: s.restoreOrg, waiting: "org_restore"},
 		generalPath + "/about":           {run: s.saveOrg},
+		generalPath + "/logo/remove":     {run: s.removeLogo},
 		generalPath + "/leave":           {run: s.leaveOrg},
 		generalPath + "/delete":          {run: s.deleteOrg, waiting: "org_delete"},
 		teamPath + "/invite":             {run: s.invite},
@@ -122,7 +124,7 @@ func (s *Site) myOrgs(v *visit) ([]OrgLink, []DeletedOrg, error) {
 			continue
 		}
 		links = append(links, OrgLink{
-			Slug: o.Slug, Name: o.Name, Role: string(o.Membership.Role), Current: o.Slug == v.slug,
+			Slug: o.Slug, Name: o.Name, LogoURL: s.logo(o.LogoKey, "64"), Role: string(o.Membership.Role), Current: o.Slug == v.slug,
 			Team: s.mayIn(o, orgs.PermInvite), Domains: s.mayIn(o, orgs.PermDomains), Policy: s.mayIn(o, orgs.PermPolicyView),
 			Audit: s.mayIn(o, orgs.PermAuditView),
 		})
@@ -185,7 +187,7 @@ func slugTaken(err error) error {
 func (s *Site) generalPage(v *visit) error {
 	q := v.r.URL.Query()
 	return s.general(v, http.StatusOK, func(p *OrgGeneral) {
-		if saved := q.Get("saved"); slices.Contains([]string{"about", "created", "restored", "joined"}, saved) {
+		if saved := q.Get("saved"); slices.Contains([]string{"about", "logo", "created", "restored", "joined"}, saved) {
 			p.Saved = saved
 		}
 		if p.Saved == "joined" {
@@ -216,6 +218,7 @@ func (s *Site) general(v *visit, status int, change func(*OrgGeneral)) error {
 	}
 	view := OrgGeneral{
 		Slug: o.Slug, Name: o.Name, Edit: s.mayIn(o, orgs.PermOrgUpdate),
+		Logo:  OrgLogoCard{URL: s.logo(o.LogoKey, "512"), Uploaded: o.LogoUploaded},
 		About: OrgAboutCard{Name: o.Name, Slug: o.Slug, Project: o.DefaultProject},
 	}
 	projects, err := s.c.Flows.Orgs.Projects(v.r.Context(), v.actor(), o.ID.String())

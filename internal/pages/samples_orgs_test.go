@@ -9,8 +9,8 @@ import (
 // orgLinks is the menu of somebody with several organizations.
 func orgLinks(s func(string) string) []pages.OrgLink {
 	return []pages.OrgLink{
-		{Slug: s("engines"), Name: s("Analytical Engines"), Role: "owner", Team: true, Domains: true, Policy: true, Audit: true, Current: true},
-		{Slug: s("numbers"), Name: s("Society for Very Large Numbers and Their Friends"), Role: "viewer"},
+		{Slug: s("engines"), Name: s("Analytical Engines"), LogoURL: s("/logos/engines/64"), Role: "owner", Team: true, Domains: true, Policy: true, Audit: true, Current: true},
+		{Slug: s("numbers"), Name: s("Society for Very Large Numbers and Their Friends"), LogoURL: s("/logos/society/64"), Role: "viewer"},
 	}
 }
 
@@ -22,13 +22,16 @@ func orgSamples(s func(string) string, profile pages.Profile) map[string]pages.V
 		{Name: s("Wolfeschlegelsteinhausenbergerdorff Maximiliane von und zu Guttenberg"), AvatarURL: s("/avatars/ada/128"), Role: "viewer", JoinedAt: now.AddDate(0, 0, -3)},
 	}
 	general := pages.OrgGeneral{
-		Slug: s("engines"), Name: s("Analytical Engines"), Edit: true,
+		Slug: s("engines"), Name: s("Analytical Engines"), Edit: true, Logo: pages.OrgLogoCard{URL: s("/logos/engines/512"), Uploaded: true},
 		About:  pages.OrgAboutCard{Name: s("Analytical Engines"), Slug: s("engines"), Project: "b", Projects: []pages.ProjectOption{{ID: "a", Name: s("Difference")}, {ID: "b", Name: s("Bernoulli"), URL: "/projects"}}},
 		People: pages.OrgPeopleCard{Items: people, Stays: true},
 		Delete: &pages.OrgDeleteCard{},
 	}
 	created, wrong, viewer := general, general, general
 	created.Saved = "created"
+	drawn, badLogo, savedLogo := general, general, general
+	drawn.Logo = pages.OrgLogoCard{URL: s("/logos/society/512")}
+	badLogo.Logo.Form, savedLogo.Saved = fields("picture", "picture_type"), "logo"
 	wrong.About.Form, wrong.About.Slug = fields("slug", "slug_taken", "name", "required"), s("numbers")
 	wrong.About.Name = ""
 	wrong.Delete = &pages.OrgDeleteCard{Form: fields("confirm", "mismatch"), Typed: s("engine")}
@@ -71,7 +74,7 @@ func orgSamples(s func(string) string, profile pages.Profile) map[string]pages.V
 	owner := pages.OrgOwner{Slug: s("engines"), OrgName: s("Analytical Engines"), Member: s("5"), Name: s("Grace Hopper"), Email: s("grace@example.com"), AvatarURL: s("/avatars/ada/128")}
 	wrongOwner := owner
 	wrongOwner.Typed, wrongOwner.Form = s("engine"), fields("confirm", "mismatch", "user_id", "second_factor_missing")
-	invitation := pages.AcceptInvitation{Token: s("tok"), Org: s("Analytical Engines"), Inviter: s("Grace Hopper"), Role: "member", Email: s("ada@example.com"), ExpiresAt: now.AddDate(0, 0, 6)}
+	invitation := pages.AcceptInvitation{Token: s("tok"), Org: s("Analytical Engines"), LogoURL: s("/logos/engines/128"), Inviter: s("Grace Hopper"), Role: "member", Email: s("ada@example.com"), ExpiresAt: now.AddDate(0, 0, 6)}
 	mine, others, known, fullOrg := invitation, invitation, invitation, invitation
 	mine.As, mine.Right = s("ada@example.com"), true
 	others.As, others.Email = s("ada@example.com"), s("countess@example.com")
@@ -128,9 +131,9 @@ func orgSamples(s func(string) string, profile pages.Profile) map[string]pages.V
 		"complete-invited":      pages.CompleteSignUp{Token: s("tok"), Email: s("ada@example.com"), Org: s("Analytical Engines")},
 		"me/org-joined":         joinedOrg,
 		"me/invitations-none":   pages.Invitations{Saved: "declined"},
-		"me/invitations": pages.Invitations{Open: []pages.JoinableOrg{{ID: s("o"), Name: s("Analytical Engines"), Role: "viewer"}}, Items: []pages.WaitingInvitation{
-			{ID: s("1"), Org: s("Analytical Engines"), Inviter: s("Grace Hopper"), Role: "member", ExpiresAt: now.AddDate(0, 0, 6)},
-			{ID: s("2"), Org: s("Society for Very Large Numbers and Their Friends"), Inviter: s("Wolfeschlegelsteinhausenbergerdorff Maximiliane"), Role: "viewer", ExpiresAt: now.Add(9 * time.Hour)},
+		"me/invitations": pages.Invitations{Open: []pages.JoinableOrg{{ID: s("o"), Name: s("Analytical Engines"), LogoURL: s("/logos/engines/128"), Role: "viewer"}}, Items: []pages.WaitingInvitation{
+			{ID: s("1"), Org: s("Analytical Engines"), LogoURL: s("/logos/engines/128"), Inviter: s("Grace Hopper"), Role: "member", ExpiresAt: now.AddDate(0, 0, 6)},
+			{ID: s("2"), Org: s("Society for Very Large Numbers and Their Friends"), LogoURL: s("/logos/society/128"), Inviter: s("Wolfeschlegelsteinhausenbergerdorff Maximiliane"), Role: "viewer", ExpiresAt: now.Add(9 * time.Hour)},
 		}},
 		"me/invitations-gone":  pages.Invitations{Form: pages.Form{Code: "link_gone"}},
 		"me/org-team":          team,
@@ -143,6 +146,9 @@ func orgSamples(s func(string) string, profile pages.Profile) map[string]pages.V
 		"me/org-owner-wrong":   wrongOwner,
 		"me/org":               general,
 		"me/org-created":       created,
+		"me/org-logo-none":     drawn,
+		"me/org-logo-wrong":    badLogo,
+		"me/org-logo-saved":    savedLogo,
 		"me/org-wrong":         wrong,
 		"me/org-viewer":        viewer,
 		"me/org-leaving":       leaving,

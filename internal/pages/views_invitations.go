@@ -8,6 +8,7 @@ type AcceptInvitation struct {
 	Form
 	Token      string
 	Org        string
+	LogoURL    string
 	Inviter    string
 	Role       string
 	Email      string // whom it is for
@@ -32,12 +33,13 @@ type Invitations struct {
 
 // JoinableOrg is an organization that the person's address opens. It posts org to
 // …/join.
-type JoinableOrg struct{ ID, Name, Role string }
+type JoinableOrg struct{ ID, Name, LogoURL, Role string }
 
 // WaitingInvitation is a row.
 type WaitingInvitation struct {
 	ID        string
 	Org       string
+	LogoURL   string
 	Inviter   string
 	Role      string
 	ExpiresAt time.Time

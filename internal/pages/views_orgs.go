@@ -6,6 +6,7 @@ import "time"
 type OrgLink struct {
 	Slug    string
 	Name    string
+	LogoURL string // a path, or an address of this origin
 	Role    string // "owner", "admin", "member" or "viewer"
 	Team    bool   // the person may see who was invited, and change roles
 	Domains bool   // they may prove domains
@@ -36,10 +37,11 @@ func (v NewOrg) spec() spec {
 
 // OrgGeneral is /settings/orgs/{slug}/general.
 type OrgGeneral struct {
-	Saved  string // "about", "created", "restored", "joined" or ""
+	Saved  string // "about", "logo", "created", "restored", "joined" or ""
 	Slug   string
 	Name   string
 	Edit   bool // they may change it
+	Logo   OrgLogoCard
 	About  OrgAboutCard
 	People OrgPeopleCard
 	Delete *OrgDeleteCard // nil: they may not
@@ -47,6 +49,14 @@ type OrgGeneral struct {
 	// Landing is the project where who has just joined goes on; nil: none that the
 	// host shows.
 	Landing *ProjectOption
+}
+
+// OrgLogoCard posts the file picture (multipart) to …/general/logo, and nothing to
+// …/general/logo/remove.
+type OrgLogoCard struct {
+	Form
+	URL      string // at its largest
+	Uploaded bool   // false: drawn from the initials
 }
 
 // OrgAboutCard posts name, slug and project to …/general/about.
@@ -90,7 +100,7 @@ type OrgDeleteCard struct {
 }
 
 func (v OrgGeneral) spec() spec {
-	forms := []scope{{"org-about", v.About.Form, []string{"name", "slug", "project"}}, {"people", v.People.Form, nil}}
+	forms := []scope{{"logo", v.Logo.Form, []string{"picture"}}, {"org-about", v.About.Form, []string{"name", "slug", "project"}}, {"people", v.People.Form, nil}}
 	if v.Delete != nil {
 		forms = append(forms, scope{"org-delete", v.Delete.Form, []string{"confirm"}})
 	}

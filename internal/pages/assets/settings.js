@@ -197,6 +197,7 @@
     };
     const shade = () => {
       draw();
+      if (form.dataset.picture === "tile") return; // shown as it is, and not round
       const r = canvas.width / 2;
       context.save();
       context.globalAlpha = 0.5;
