@@ -338,7 +338,7 @@ func TestImportBeginsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := memstore.New()
 		app, err := settings.New(settings.Config{
-			Product: "Acme", PublicURL: "http://localhost:8080", From: "hello@acme.example", Store: store, Keys: keys, Mailer: nowhere{},
+			Product: "Acme", PublicURL: "http://localhost:8080", From: "hello@acme.example", Store: store, Keys: keys, Mailer: unsent{},
 		})
 		require.NoError(t, err)
 		ada := accounts.User{ID: id.NewUser(), Name: "Ada", Email: ada, EmailKey: ada, Timezone: "UTC", Locale: "en", AvatarKey: "key"}
@@ -364,6 +364,6 @@ func TestImportBeginsAtOnce(t *testing.T) {
 	})
 }
 
-type nowhere struct{}
+type unsent struct{}
 
-func (nowhere) SendMail(context.Context, mail.Message) error { return nil }
+func (unsent) SendMail(context.Context, mail.Message) error { return nil }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -188,6 +189,17 @@ func TestJoiningTakesTheInvitation(t *testing.T) {
 		api(t, ada, patch, "/orgs/engines/members/"+me(t, amy), object{"role": "viewer"}, 200)
 		require.Equal(t, "member", api(t, join("bob@engines.example", "Bob"), get, "/orgs/engines", nil, 200)["role"])
 		require.Empty(t, api(t, ada, get, "/orgs/engines/invitations", nil, 200)["items"])
+
+		// One that had expired is not sent to a member.
+		api(t, ada, post, "/orgs/engines/invitations", object{"emails": []string{"eve@engines.example"}}, 201)
+		app.Clock.Advance(7 * 24 * time.Hour)
+		eve := join("eve@engines.example", "Eve")
+		late := api(t, ada, get, "/orgs/engines/invitations", nil, 200)["items"].([]any)[0].(object)
+		require.Equal(t, "expired", late["state"])
+		refused(t, ada, post, "/orgs/engines/invitations/"+late["id"].(string)+"/resend", nil, 409, "already_member")
+		api(t, eve, del, "/orgs/engines/members/"+me(t, eve), nil, 204)
+		api(t, ada, post, "/orgs/engines/invitations/"+late["id"].(string)+"/resend", nil, 204)
+		api(t, ada, del, "/orgs/engines/invitations/"+late["id"].(string), nil, 204)
 
 		// The last seat is that of the invitation.
 		for i := range 9 {

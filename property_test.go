@@ -3,7 +3,6 @@ package settings_test
 import (
 	"context"
 	"encoding/json"
-	"flag"
 	"net/netip"
 	"testing"
 	"time"
@@ -55,10 +54,7 @@ type modelHalf struct {
 // and steps of the clock, also backwards. No path may reach a session with less
 // than was demanded when it began, revive one that has ended, or use a code twice.
 func TestSignInStateMachine(t *testing.T) {
-	// With the race detector 100 walks take a minute. -rapid.checks asks for more.
-	if f := flag.Lookup("rapid.checks"); f.Value.String() == f.DefValue {
-		require.NoError(t, f.Value.Set("25"))
-	}
+	walks(t, 25, 30) // with the race detector 100 take a minute
 	rapid.Check(t, func(r *rapid.T) {
 		app := settingstest.Start(t, settings.Config{Limiter: wide{}})
 		c := app.SignUp(ada, "Ada")

@@ -210,14 +210,7 @@ func (s *Service) inviteOne(ctx context.Context, tx Tx, in inviting, addr addres
 }
 
 func (s *Service) putInvitation(ctx context.Context, tx Tx, in inviting, addr address.Address, role Role, projects []string) (id.Invitation, error) {
-	p, err := tx.PersonByEmail(ctx, addr.Key)
-	if err == nil {
-		_, err = tx.Member(ctx, in.v.ID, p.ID)
-		if err == nil {
-			return id.Invitation{}, ErrAlreadyMember
-		}
-	}
-	if err != nil && !errors.Is(err, ErrNotMember) && !errors.Is(err, ErrPersonNotFound) {
+	if err := outside(ctx, tx, in.v.ID, addr.Key); err != nil {
 		return id.Invitation{}, err
 	}
 	secret := token.New()
@@ -228,10 +221,27 @@ func (s *Service) putInvitation(ctx context.Context, tx Tx, in inviting, addr ad
 	if err := s.seatFor(ctx, tx, in.v.ID, addr.Key, in.seats, in.now); err != nil {
 		return id.Invitation{}, err
 	}
+	var err error
 	if i.ID, err = tx.PutInvitation(ctx, i); err != nil {
 		return id.Invitation{}, err
 	}
 	return i.ID, s.sendInvitation(ctx, tx, in, i, secret, ActionInvited)
+}
+
+// outside returns ErrAlreadyMember if an address is that of a member, also of one
+// who is suspended.
+func outside(ctx context.Context, tx Tx, org id.Org, key string) error {
+	p, err := tx.PersonByEmail(ctx, key)
+	if err == nil {
+		_, err = tx.Member(ctx, org, p.ID)
+	}
+	switch {
+	case err == nil:
+		return ErrAlreadyMember
+	case errors.Is(err, ErrNotMember), errors.Is(err, ErrPersonNotFound):
+		return nil
+	}
+	return err
 }
 
 // seatFor returns ErrSeatLimit if the plan has no seat for one more address. One
@@ -323,7 +333,8 @@ func (s *Service) Invitations(ctx context.Context, actor audit.Actor, ref, after
 }
 
 // Resend mails a new link for an invitation that is pending or expired; the
-// former one is void, and the seven days begin anew.
+// former one is void, and the seven days begin anew. ErrAlreadyMember if the person
+// has come by another way; ErrSeatLimit; ErrRateLimited.
 func (s *Service) Resend(ctx context.Context, actor audit.Actor, ref string, invitation id.Invitation) error {
 	now := s.now()
 	what := attempt{PermInvite, ActionInvitationResent, Invitation{ID: invitation}.target()}
@@ -348,6 +359,9 @@ func (s *Service) Resend(ctx context.Context, actor audit.Actor, ref string, inv
 		}
 		if !v.Membership.Role.AtLeast(i.Role) {
 			return ErrForbidden
+		}
+		if err := outside(ctx, tx, v.ID, i.EmailKey); err != nil { // joined by domain, once it had expired
+			return err
 		}
 		if err := s.mayInvite(ctx, tx, v, 1, now); err != nil {
 			return err

@@ -120,7 +120,7 @@ var orgTable = []route{
 	{
 		method: http.MethodPost, path: "/orgs/{org}/invitations/{id}/resend", permission: orgs.PermInvite, action: orgs.ActionInvitationResent, tag: tagOrgs, status: 204,
 		summary: "Mail a new link", handler: gives((*API).resendInvitation),
-		problems: []string{"seat_limit", "rate_limited"},
+		problems: []string{"seat_limit", "rate_limited", "already_member"},
 		about:    "The former one is void.",
 	},
 	{
