@@ -215,7 +215,8 @@ func (p *seatPlan) set(org id.Org, n int) {
 	p.seats[org] = n
 }
 
-func (p *seatPlan) Require(context.Context, id.Org, orgs.Feature) error   { return nil }
-func (p *seatPlan) Seats(_ context.Context, org id.Org) (int, error)      { return p.of(org), nil }
-func (p *seatPlan) DailyInvitations(context.Context, id.Org) (int, error) { return 1 << 20, nil }
-func (p *seatPlan) PlanOf(context.Context, id.Org) (string, error)        { return "", nil }
+func (p *seatPlan) Require(context.Context, id.Org, orgs.Feature) error           { return nil }
+func (p *seatPlan) Seats(_ context.Context, org id.Org) (int, error)              { return p.of(org), nil }
+func (p *seatPlan) DailyInvitations(context.Context, id.Org) (int, error)         { return 1 << 20, nil }
+func (p *seatPlan) AuditRetention(context.Context, id.Org) (time.Duration, error) { return -1, nil }
+func (p *seatPlan) PlanOf(context.Context, id.Org) (string, error)                { return "", nil }

@@ -11,7 +11,6 @@ import (
 	"net/netip"
 	"net/url"
 	"regexp"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -287,15 +286,10 @@ func (s *Settings) wireDomains() (err error) {
 	}
 	s.Audit, err = audit.NewService(audit.Config{
 		Store: c.Store.Audit(), Gate: s.Orgs, MAC: c.Keys.ring.MAC, Origin: s.url.Host + c.Paths.Pages + "/audit",
-		Events: events(), Now: c.Now, Log: c.Log,
+		Events: flows.Events(), Now: c.Now, Log: c.Log,
 	})
 	s.flows = &flows.Services{Store: c.Store, Accounts: s.Accounts, Security: s.Security, Orgs: s.Orgs, Audit: s.Audit}
 	return err
-}
-
-// events are the actions of all domains.
-func events() []audit.Event {
-	return slices.Concat(accounts.Events(), security.Events(), orgs.Events(), flows.Events(), audit.Events())
 }
 
 // relyingParty is the host of the public URL. An address in numbers can have no

@@ -12,5 +12,5 @@ import (
 // Events returns the actions of all domains: what entries of the audit log can be
 // of. The order has no meaning.
 func Events() []audit.Event {
-	return slices.Concat(accounts.Events(), security.Events(), orgs.Events())
+	return slices.Concat(accounts.Events(), security.Events(), orgs.Events(), audit.Events())
 }

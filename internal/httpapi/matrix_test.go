@@ -55,6 +55,8 @@ func newFixture(t *testing.T) *fixture {
 	require.NoError(t, err)
 	s.Orgs, err = orgs.New(orgs.Config{Store: store.Orgs(), Sealer: ring, MAC: ring.MAC, Blobs: store.Blobs(), Limiter: limiter, Now: now})
 	require.NoError(t, err)
+	s.Audit, err = audit.NewService(audit.Config{Store: store.Audit(), Gate: s.Orgs, MAC: ring.MAC, Origin: "localhost/audit", Events: flows.Events(), Now: now})
+	require.NoError(t, err)
 	public, err := url.Parse("http://localhost:8080")
 	require.NoError(t, err)
 	sessions, err := httpsession.New(httpsession.Config{Sessions: s.Security, PublicURL: public})
