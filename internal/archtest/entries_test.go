@@ -15,17 +15,19 @@ var services = []string{"accounts", "security", "orgs", "internal/flows"}
 // silent are the functions that do something in a transaction that is no event,
 // with the reason.
 var silent = map[string]string{
-	"accounts: (*Service).setPicture":  "lists a blob for removal, before the transaction that changes the picture",
-	"accounts: (*Service).collectSome": "a job: blobs that nobody points at any more",
-	"accounts: (*Service).PurgeLinks":  "a job: links that have ended",
-	"security: (*Service).Purge":       "a job: sessions, links and codes that have ended",
-	"security: (*Service).Touch":       "the last use of a session; that somebody looks around is no event",
-	"security: (*Service).ask":         "a challenge, which opens nothing by itself",
-	"security: (*Service).answered":    "uses a challenge up; what the answer leads to is an event",
-	"orgs: (*Service).Purge":           "a job: invitations, slugs and imported files that have ended",
-	"orgs: (*Service).WorkImports":     "a job: a file is released; each invitation of it is an event",
-	"orgs: (*Service).claimImport":     "a job: a file is claimed; each invitation of it is an event",
-	"orgs: (*Service).refuseRow":       "a job: a row of a file was not invited; that it was handed in is an event",
+	"accounts: (*Service).UploadPicture": "lists a blob for removal, before the transaction that changes the picture",
+	"accounts: (*Service).CollectBlobs":  "a job: blobs that nobody points at any more",
+	"accounts: (*Service).PurgeLinks":    "a job: links that have ended",
+	"security: (*Service).Purge":         "a job: sessions, links and codes that have ended",
+	"security: (*Service).Touch":         "the last use of a session; that somebody looks around is no event",
+	"security: (*Service).ask":           "a challenge, which opens nothing by itself",
+	"security: (*Service).answered":      "uses a challenge up; what the answer leads to is an event",
+	"orgs: (*Service).UploadLogo":        "lists a blob for removal, before the transaction that changes the logo",
+	"orgs: (*Service).CollectLogos":      "a job: logos that no organization has any more",
+	"orgs: (*Service).Purge":             "a job: invitations, slugs and imported files that have ended",
+	"orgs: (*Service).WorkImports":       "a job: a file is released; each invitation of it is an event",
+	"orgs: (*Service).claimImport":       "a job: a file is claimed; each invitation of it is an event",
+	"orgs: (*Service).refuseRow":         "a job: a row of a file was not invited; that it was handed in is an event",
 }
 
 func source(t *testing.T) *reach.Module {
