@@ -1,6 +1,7 @@
 package settings_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -10,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	settings "github.com/aegisrunner/account-settings"
+	"github.com/aegisrunner/account-settings/audit"
 	"github.com/aegisrunner/account-settings/bunstore"
 	"github.com/aegisrunner/account-settings/internal/dbtest"
 	"github.com/aegisrunner/account-settings/settingstest"
@@ -50,11 +52,31 @@ func (r requests) ask(path, email string, network int) {
 func (r requests) fresh(action string, seen *int) []requestEntry {
 	r.t.Helper()
 	var all []requestEntry
-	require.NoError(r.t, r.db.Conn(r.t.Context()).NewRaw(`
-		SELECT target_kind, target_id, target_name, CAST(changes AS text) AS changes FROM settings_audit_entries
-		WHERE action = ? AND outcome = 'done' ORDER BY id`, action).Scan(r.t.Context(), &all))
+	for _, e := range r.entries(audit.Action(action)) {
+		if e.Outcome == audit.Done {
+			changes, err := json.Marshal(append([]audit.Change{}, e.Changes...))
+			require.NoError(r.t, err)
+			all = append(all, requestEntry{e.Target.Kind, e.Target.ID, e.Target.Name, string(changes)})
+		}
+	}
 	all = all[*seen:]
 	*seen += len(all)
+	return all
+}
+
+// entries returns those of an action (empty: of any), whoever's they are, in order.
+func (r requests) entries(action audit.Action) []audit.Entry {
+	r.t.Helper()
+	var lines []string
+	require.NoError(r.t, r.db.Conn(r.t.Context()).NewRaw(`
+		SELECT CAST(line AS text) FROM settings_audit_entries WHERE ?0 = '' OR action = ?0 ORDER BY id`, string(action)).
+		Scan(r.t.Context(), &lines))
+	all := make([]audit.Entry, len(lines))
+	for i, line := range lines {
+		var err error
+		all[i], err = audit.Line(line).Entry()
+		require.NoError(r.t, err)
+	}
 	return all
 }
 
@@ -117,9 +139,12 @@ func TestRequestsNameNoAddress(t *testing.T) {
 		require.NotEqual(t, all[0].TargetID, all[3].TargetID)
 
 		refused(t, r.Client(), post, "/auth/sign-in", credentials("nobody@example.com", "wrong horse 42"), 401, "invalid_credentials")
-		var attempt string
-		require.NoError(t, r.db.Conn(t.Context()).NewRaw(
-			`SELECT target_id FROM settings_audit_entries WHERE outcome = 'refused'`).Scan(t.Context(), &attempt))
-		require.Equal(t, all[0].TargetID, attempt)
+		var attempts []string
+		for _, e := range r.entries("") {
+			if e.Outcome == audit.Refused {
+				attempts = append(attempts, e.Target.ID)
+			}
+		}
+		require.Equal(t, []string{all[0].TargetID}, attempts)
 	})
 }

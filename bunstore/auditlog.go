@@ -70,7 +70,27 @@ func (s auditReader) page(ctx context.Context, p logPage) (audit.Page, error) {
 	for _, a := range actions { // one at most
 		c.and(`action = ?`, a)
 	}
-	return s.fill(ctx, p, `SELECT at, id FROM settings_audit_entries WHERE `+c.text+p.order("")+` LIMIT ?`, append(c.args, p.limit+1)...)
+	return s.fill(ctx, p, `SELECT at, id FROM `+s.entriesBy(p.filter)+` WHERE `+c.text+p.order("")+` LIMIT ?`, append(c.args, p.limit+1)...)
+}
+
+// entriesBy is the table, to be read by the index of a filter. PostgreSQL finds it
+// by its statistics. SQLite has none unless somebody makes them, and then takes
+// bounds of time for better than an actor or a target.
+func (s auditReader) entriesBy(f audit.Filter) string {
+	index := "org"
+	switch {
+	case s.db.dialect != SQLite:
+		return `settings_audit_entries`
+	case f.Target != "":
+		index = "target"
+	case f.Actor != "" && len(f.Actions) > 0:
+		index = "actor_action"
+	case f.Actor != "":
+		index = "actor"
+	case len(f.Actions) > 0:
+		index = "action"
+	}
+	return `settings_audit_entries INDEXED BY settings_audit_entries_` + index
 }
 
 // conditions is a WHERE clause with its arguments.
@@ -145,7 +165,7 @@ func (s auditReader) merge(ctx context.Context, p logPage, actor id.User, action
 		if i > 0 {
 			query.WriteString(` UNION ALL `)
 		}
-		query.WriteString(`SELECT at, id FROM (SELECT at, id FROM settings_audit_entries WHERE ` + c.text + ` AND action = ?` + p.order("") + ` LIMIT ?) AS b`)
+		query.WriteString(`SELECT at, id FROM (SELECT at, id FROM ` + s.entriesBy(p.filter) + ` WHERE ` + c.text + ` AND action = ?` + p.order("") + ` LIMIT ?) AS b`)
 		args = append(append(args, c.args...), a, p.limit+1)
 	}
 	return s.fill(ctx, p, `SELECT at, id FROM (`+query.String()+`) AS u`+p.order("")+` LIMIT ?`, append(args, p.limit+1)...)
@@ -171,9 +191,9 @@ func (s auditReader) scan(ctx context.Context, p logPage, actor id.User, actions
 		SELECT s.id, s.at, s.n, `+columns+` FROM (
 			SELECT at, id, chosen, n FROM (
 				SELECT at, id, (`+chosen+`) AS chosen, row_number() OVER (`+strings.TrimSpace(p.order(""))+`) AS n FROM (
-					SELECT at, id, actor_id, action FROM settings_audit_entries WHERE `+c.text+p.order("")+` LIMIT ?) AS t) AS r
-			WHERE chosen OR n = ? ORDER BY n LIMIT ?) AS s
-		LEFT JOIN settings_audit_entries AS e ON s.chosen AND e.id = s.id`+join+` ORDER BY s.n`,
+					SELECT at, id, actor_id, action FROM `+s.entriesBy(p.filter)+` WHERE `+c.text+p.order("")+` LIMIT ?) AS t) AS r
+			WHERE chosen OR n = ?`+p.order("")+` LIMIT ?) AS s
+		LEFT JOIN settings_audit_entries AS e ON s.chosen AND e.id = s.id`+join+p.order("s."),
 		append(append(args, c.args...), audit.MaxScan, audit.MaxScan, p.limit+1)...)
 	if err != nil {
 		return audit.Page{}, err

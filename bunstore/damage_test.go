@@ -8,7 +8,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/aegisrunner/account-settings/accounts"
-	"github.com/aegisrunner/account-settings/audit"
 	"github.com/aegisrunner/account-settings/bunstore"
 	"github.com/aegisrunner/account-settings/fault"
 	"github.com/aegisrunner/account-settings/id"
@@ -62,34 +61,6 @@ func TestAFullDiskUndoesEverything(t *testing.T) {
 	limit(1000)
 	require.NoError(t, insert(t.Context(), db, u), "the connection is clean")
 	require.NoError(t, rename(t.Context(), db, before, "Augusta Ada"))
-}
-
-func TestAuditIsAppendOnly(t *testing.T) {
-	dbtest.Each(t, func(t *testing.T, db *bunstore.DB) {
-		u := person(t, db, "ada@example.com")
-		entry := audit.System("test").Did("account.created", audit.UserTarget(u.ID, u.Name), now).InHistoryOf(u.ID)
-		require.NoError(t, db.Accounts().Update(t.Context(), func(ctx context.Context, tx accounts.Tx) error {
-			return tx.AppendAudit(ctx, entry)
-		}))
-		statements := []string{
-			`UPDATE settings_audit_entries SET actor_name = 'nobody'`,
-			`DELETE FROM settings_audit_entries`,
-		}
-		if db.Dialect() == bunstore.Postgres {
-			statements = append(statements, `TRUNCATE settings_audit_entries`, `TRUNCATE settings_audit_entries CASCADE`)
-		} else {
-			statements = append(statements,
-				`INSERT OR REPLACE INTO settings_audit_entries SELECT * FROM settings_audit_entries`,
-				`UPDATE OR REPLACE settings_audit_entries SET reason = ''`)
-		}
-		for _, statement := range statements {
-			_, err := db.Conn(t.Context()).ExecContext(t.Context(), statement)
-			require.ErrorContains(t, err, "append-only", statement)
-		}
-		entries, err := db.Audit().Entries(t.Context(), u.ID, id.Entry{}, 10)
-		require.NoError(t, err)
-		require.Equal(t, []audit.Entry{entry}, entries)
-	})
 }
 
 // An outage is an outage, whatever was asked for.

@@ -73,8 +73,8 @@ const crowd = `
 		CASE WHEN i % 100 <> 0 THEN now() END, CASE WHEN i % 100 <> 0 THEN 'sent' END
 	FROM generate_series(1, 3000) AS i;
 	INSERT INTO settings_audit_entries
-	SELECT md5('a' || i)::uuid, now(), 'account.updated', 'done', '', 'user', NULL, 'Ada', '', '', '', '[]', md5('u' || (i % 3000 + 1))::uuid,
-		NULL, NULL, NULL, '', ''
+	SELECT md5('a' || i)::uuid, now(), NULL, md5('u' || (i % 3000 + 1))::uuid, NULL, 'account.updated', NULL,
+		('{"id":"' || md5('a' || i)::uuid || '","at":"2026-03-14T15:09:26.000000Z"}')::json
 	FROM generate_series(1, 6000) AS i;
 	INSERT INTO settings_blobs SELECT 'avatars/' || i, 'image/png', 'x' FROM generate_series(1, 2000) AS i;
 	INSERT INTO settings_blob_discards SELECT 'avatars/' || i, now() + interval '1 hour' FROM generate_series(1, 2000) AS i;`
