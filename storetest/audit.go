@@ -20,6 +20,7 @@ func auditTests() []check {
 		{"AppendAudit/FromEveryDomain", appendEverywhere},
 		{"AppendAudit/RolledBackIsNotStored", appendRolledBack},
 		{"AppendAudit/UndoneWithItsInnerUpdate", appendInner},
+		{"AppendAudit/NoTextIsRefused", appendAnyText},
 		{"Entries/NewestFirst", entriesOrder},
 		{"Entries/PagesHoldEachOnce", entriesPages},
 		{"Entries/OfThePersonAlone", entriesOfOthers},
@@ -78,6 +79,8 @@ func entryRoundTrip(w *world) {
 		e.ActorKind, e.ActorID = kind, id.NewUser() // somebody who is no longer there
 		want = append(want, e)
 	}
+	token := audit.Actor{Kind: audit.KindToken, Token: id.NewToken(), Name: "CI"}
+	want = append(want, token.Did("account.name_changed", audit.Target{}, base).InHistoryOf(ada.ID))
 	for i, at := range moments() {
 		e := newEntry(ada.ID, at)
 		e.ActorName = names()[i%len(names())]
@@ -102,8 +105,9 @@ func appendEverywhere(w *world) {
 	w.accounts(func(ctx context.Context, tx accounts.Tx) error { return tx.AppendAudit(ctx, newEntry(ada.ID, base)) })
 	w.security(func(ctx context.Context, tx security.Tx) error { return tx.AppendAudit(ctx, newEntry(ada.ID, base)) })
 	w.orgs(func(ctx context.Context, tx orgs.Tx) error { return tx.AppendAudit(ctx, newEntry(ada.ID, base)) })
-	if got := w.history(ada.ID, id.Entry{}, 10); len(got) != 3 {
-		w.Errorf("%d entries are stored, want 3", len(got))
+	w.audit(func(ctx context.Context, tx audit.Tx) error { return tx.AppendAudit(ctx, newEntry(ada.ID, base)) })
+	if got := w.history(ada.ID, id.Entry{}, 10); len(got) != 4 {
+		w.Errorf("%d entries are stored, want 4", len(got))
 	}
 }
 
@@ -134,6 +138,21 @@ func appendInner(w *world) {
 	})
 	if got := w.history(ada.ID, id.Entry{}, 10); len(got) != 1 || got[0].ID != outer.ID {
 		w.Errorf("%d entries are stored, want the outer one alone", len(got))
+	}
+}
+
+// appendAnyText proves that what happened is recorded however somebody spells.
+func appendAnyText(w *world) {
+	ada := w.person("ada")
+	for _, text := range []string{"a\x00b", "\xff\xfe", strings.Repeat("\u00e9", 5000), "\r\n\x1b[31m", "\u2028\u202e"} {
+		e := newEntry(ada.ID, base)
+		e.ActorName, e.Reason, e.UserAgent, e.RequestID = text, text, text, text
+		e.Target = audit.Target{Kind: text, ID: text, Name: text}
+		e.Changes = []audit.Change{{Field: text, Before: text, After: text}}
+		w.record(e.InLogOf(id.NewOrg()))
+		if got := w.history(ada.ID, id.Entry{}, 1); len(got) != 1 || got[0].ID != e.ID {
+			w.Errorf("the entry with %.20q is not stored", text)
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/aegisrunner/account-settings/accounts"
+	"github.com/aegisrunner/account-settings/audit"
 	"github.com/aegisrunner/account-settings/fault"
 	"github.com/aegisrunner/account-settings/id"
 	"github.com/aegisrunner/account-settings/orgs"
@@ -112,6 +113,44 @@ func inOrgs(w *world) domain {
 					refuse: func(ctx context.Context) error {
 						_, err := tx.SpendInvitation(ctx, hashOf("unknown"), orgs.Declined, id.User{}, base)
 						return err
+					},
+				})
+			})
+		},
+	}
+}
+
+// inAudit marks by what entries of one log are about. It has no AfterCommit of its
+// own, and borrows that of accounts.
+func inAudit(w *world) domain {
+	s, org := w.s.Audit(), id.NewOrg()
+	look := func(r audit.Reader) func(ctx context.Context, mark string) (bool, error) {
+		return func(ctx context.Context, mark string) (bool, error) {
+			p, err := r.Log(ctx, org, audit.Filter{Target: mark}, audit.Position{}, 1)
+			return len(p.Items) > 0, err
+		}
+	}
+	return domain{
+		seen: look(s),
+		enter: func(ctx context.Context, fn func(ctx context.Context, sc scope) error) error {
+			return s.Update(ctx, func(scoped context.Context, tx audit.Tx) error {
+				return fn(scoped, scope{
+					write: func(ctx context.Context, mark string) error {
+						e := newLogged(org, base)
+						e.Target.ID = mark
+						return tx.AppendAudit(ctx, e)
+					},
+					read: look(tx),
+					refuse: func(ctx context.Context) error {
+						_, err := tx.Find(ctx, org, id.NewEntry())
+						w.refused("Find", err, audit.ErrNoEntry)
+						return nil
+					},
+					afterCommit: func(hook func(ctx context.Context)) {
+						w.must(w.s.Accounts().Update(scoped, func(_ context.Context, tx accounts.Tx) error {
+							tx.AfterCommit(hook)
+							return nil
+						}))
 					},
 				})
 			})

@@ -151,7 +151,13 @@ func (o Options) Orgs(t *testing.T, open Open) {
 func (o Options) Mail(t *testing.T, open Open) { o.run(t, open, outboxTests()) }
 
 // Audit is [Audit] with options.
-func (o Options) Audit(t *testing.T, open Open) { o.run(t, open, auditTests()) }
+func (o Options) Audit(t *testing.T, open Open) {
+	o.run(t, open, transactionTests(inAudit))
+	o.run(t, open, auditTests())
+	o.run(t, open, auditLogTests())
+	o.run(t, open, auditSealTests())
+	o.run(t, open, auditPruneTests())
+}
 
 // Blobs is [Blobs] with options.
 func (o Options) Blobs(t *testing.T, open func(t *testing.T) accounts.BlobStore) {

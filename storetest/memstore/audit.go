@@ -9,14 +9,20 @@ import (
 	"github.com/aegisrunner/account-settings/id"
 )
 
-// entry is one as it is stored, with what it is found by.
+// entry is an entry of the audit log: its line, and what it is found by.
 type entry struct {
-	audit.Stored
+	id     id.Entry
+	at     time.Time
 	user   id.User
 	org    id.Org
 	actor  string
 	action audit.Action
 	target string
+	line   audit.Line
+
+	sealed bool
+	seq    uint64
+	leaf   [32]byte
 }
 
 // AppendAudit implements [audit.Appender].
@@ -26,78 +32,100 @@ func (sc *scope) AppendAudit(ctx context.Context, e audit.Entry) error {
 		return err
 	}
 	st.entries = append(st.entries, entry{
-		Stored: audit.Stored{Line: audit.NewLine(e), At: e.At, ID: e.ID},
-		user:   e.User, org: e.Org, actor: e.ActorKey(), action: e.Action, target: e.Target.ID,
+		id: e.ID, at: e.At, user: e.User, org: e.Org,
+		actor: e.ActorKey(), action: e.Action, target: e.Target.ID, line: audit.NewLine(e),
 	})
 	return nil
 }
 
-// Entries implements [audit.Reader]. Identifiers grow with time, so that their
-// order is that of the entries.
+// auditReader is spread over the files of its nouns.
+type auditReader struct {
+	view func(ctx context.Context) (*state, error)
+}
+
+type auditStore struct {
+	auditReader
+	s *Store
+}
+
+// auditTx is spread over the files of its nouns.
+type auditTx struct {
+	auditReader
+	*scope
+}
+
+// Update implements [audit.Store].
+func (a auditStore) Update(ctx context.Context, fn func(ctx context.Context, tx audit.Tx) error) error {
+	return a.s.update(ctx, func(ctx context.Context, sc *scope) error {
+		return fn(ctx, auditTx{auditReader{sc.view}, sc})
+	})
+}
+
+// inOrder returns the entries that are chosen, in an order.
+func (st *state) inOrder(compare func(a, b entry) int, choose func(e entry) bool) []entry {
+	var all []entry
+	for _, e := range st.entries {
+		if choose(e) {
+			all = append(all, e)
+		}
+	}
+	slices.SortFunc(all, compare)
+	return all
+}
+
+// byID is the order of identifiers, which grow with time.
+func byID(a, b entry) int { return slices.Compare(a.id[:], b.id[:]) }
+
+// byTime is the order of a log.
+func byTime(a, b entry) int {
+	if c := a.at.Compare(b.at); c != 0 {
+		return c
+	}
+	return slices.Compare(a.id[:], b.id[:])
+}
+
+func bySeq(a, b entry) int {
+	if a.seq < b.seq {
+		return -1
+	}
+	return 1
+}
+
+// first returns no more than limit entries.
+func first(all []entry, limit int) []entry { return all[:min(len(all), max(limit, 0))] }
+
+// Entries implements [audit.Reader].
 func (r auditReader) Entries(ctx context.Context, user id.User, before id.Entry, limit int) ([]audit.Entry, error) {
 	st, err := r.view(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var all []audit.Entry
-	for _, e := range st.entries {
-		if e.user == user && !user.IsZero() && (before.IsZero() || compareIDs(e.ID, before) < 0) {
-			read, err := e.Line.Entry()
-			if err != nil {
-				return nil, err
-			}
-			read.User, read.Org = e.user, e.org
-			all = append(all, read)
+	all := st.inOrder(byID, func(e entry) bool {
+		return e.user == user && !user.IsZero() && (before.IsZero() || slices.Compare(e.id[:], before[:]) < 0)
+	})
+	slices.Reverse(all)
+	var entries []audit.Entry
+	for _, e := range first(all, limit) {
+		read, err := e.line.Entry()
+		if err != nil {
+			return nil, err
 		}
+		read.User, read.Org = e.user, e.org
+		entries = append(entries, read)
 	}
-	slices.SortFunc(all, func(a, b audit.Entry) int { return compareIDs(b.ID, a.ID) })
-	return first(all, limit), nil
+	return entries, nil
 }
 
-func compareIDs(a, b id.Entry) int { return slices.Compare(a[:], b[:]) }
-
-func comparePositions(a, b audit.Position) int {
-	if c := a.At.Compare(b.At); c != 0 {
-		return c
-	}
-	return compareIDs(a.ID, b.ID)
+// listed returns an entry without its place in the log.
+func (e entry) listed() audit.Stored {
+	return audit.Stored{Line: slices.Clone(e.line), At: e.at, ID: e.id}
 }
 
-func first[E any](all []E, limit int) []E { return all[:min(len(all), max(limit, 0))] }
-
-// chosenBy reports whether f chooses the entry.
-func (e entry) chosenBy(f audit.Filter) bool {
-	return (f.Actor == "" || e.actor == f.Actor) &&
-		(len(f.Actions) == 0 || slices.Contains(f.Actions, e.action)) &&
-		(f.Target == "" || e.target == f.Target) &&
-		(f.From.IsZero() || !e.At.Before(f.From)) &&
-		(f.To.IsZero() || e.At.Before(f.To))
-}
-
-// chosen returns a copy of what f chooses of a log, by time.
-func (st *state) chosen(org id.Org, f audit.Filter) []audit.Stored {
-	var all []audit.Stored
-	for _, e := range st.entries {
-		if e.org == org && !org.IsZero() && e.chosenBy(f) {
-			all = append(all, e.copied())
-		}
-	}
-	slices.SortFunc(all, func(a, b audit.Stored) int { return comparePositions(a.Position(), b.Position()) })
-	return all
-}
-
-// copied returns the entry with a line that the caller may change.
-func (e entry) copied() audit.Stored {
-	e.Line = slices.Clone(e.Line)
-	return e.Stored
-}
-
-func pageOf(all []audit.Stored, limit int) audit.Page {
-	p := audit.Page{Items: first(all, limit)}
-	if n := len(p.Items); n > 0 && n < len(all) {
-		p.Next = p.Items[n-1].Position()
-	}
-	return p
+// withSeal returns an entry with its place in the log.
+func (e entry) withSeal() audit.Stored {
+	s := e.listed()
+	s.Sealed, s.Seq, s.Leaf = e.sealed, e.seq, e.leaf
+	return s
 }
 
 // Log implements [audit.Reader].
@@ -106,14 +134,11 @@ func (r auditReader) Log(ctx context.Context, org id.Org, f audit.Filter, before
 	if err != nil {
 		return audit.Page{}, err
 	}
-	all := slices.DeleteFunc(st.chosen(org, f), func(e audit.Stored) bool {
-		return !before.IsZero() && comparePositions(e.Position(), before) >= 0
+	all := st.inOrder(byTime, func(e entry) bool {
+		return chosen(e, org, f) && (before.IsZero() || byTime(e, entry{at: before.At, id: before.ID}) < 0)
 	})
 	slices.Reverse(all)
-	for i := range all {
-		all[i].Sealed, all[i].Seq, all[i].Leaf = false, 0, [32]byte{}
-	}
-	return pageOf(all, limit), nil
+	return page(all, limit, entry.listed), nil
 }
 
 // Lines implements [audit.Reader].
@@ -122,104 +147,46 @@ func (r auditReader) Lines(ctx context.Context, org id.Org, f audit.Filter, afte
 	if err != nil {
 		return audit.Page{}, err
 	}
-	all := slices.DeleteFunc(st.chosen(org, f), func(e audit.Stored) bool {
-		return !after.IsZero() && comparePositions(e.Position(), after) <= 0
+	all := st.inOrder(byTime, func(e entry) bool {
+		return chosen(e, org, f) && (after.IsZero() || byTime(e, entry{at: after.At, id: after.ID}) > 0)
 	})
-	return pageOf(all, limit), nil
+	return page(all, limit, entry.withSeal), nil
 }
 
-// sealed returns what is sealed of a log, in its order.
-func (st *state) sealed(org id.Org) []audit.Stored {
-	all := slices.DeleteFunc(st.chosen(org, audit.Filter{}), func(e audit.Stored) bool { return !e.Sealed })
-	slices.SortFunc(all, func(a, b audit.Stored) int { return int(a.Seq) - int(b.Seq) }) //nolint:gosec // a few thousand
-	return all
+// chosen reports whether an entry is in a log and f chooses it.
+func chosen(e entry, org id.Org, f audit.Filter) bool {
+	return e.org == org && !org.IsZero() &&
+		(f.Actor == "" || e.actor == f.Actor) &&
+		(len(f.Actions) == 0 || slices.Contains(f.Actions, e.action)) &&
+		(f.Target == "" || e.target == f.Target) &&
+		!e.at.Before(f.From) &&
+		(f.To.IsZero() || e.at.Before(f.To))
 }
 
-// Sealed implements [audit.Reader].
-func (r auditReader) Sealed(ctx context.Context, org id.Org, from uint64, limit int) ([]audit.Stored, error) {
-	st, err := r.view(ctx)
-	if err != nil {
-		return nil, err
+// page cuts a page off what there is.
+func page(all []entry, limit int, as func(e entry) audit.Stored) audit.Page {
+	var p audit.Page
+	for _, e := range first(all, limit) {
+		p.Items = append(p.Items, as(e))
 	}
-	all := slices.DeleteFunc(st.sealed(org), func(e audit.Stored) bool { return e.Seq < from })
-	return first(all, limit), nil
+	if n := len(p.Items); n > 0 && n < len(all) {
+		p.Next = p.Items[n-1].Position()
+	}
+	return p
 }
 
 // Find implements [audit.Reader].
-func (r auditReader) Find(ctx context.Context, org id.Org, e id.Entry) (audit.Stored, error) {
+func (r auditReader) Find(ctx context.Context, org id.Org, which id.Entry) (audit.Stored, error) {
 	st, err := r.view(ctx)
 	if err != nil {
 		return audit.Stored{}, err
 	}
-	for _, found := range st.chosen(org, audit.Filter{}) {
-		if found.ID == e {
+	for _, e := range st.entries {
+		if e.id == which && e.org == org && !org.IsZero() {
+			found := e.withSeal()
 			found.Line = nil
 			return found, nil
 		}
 	}
 	return audit.Stored{}, audit.ErrNoEntry
-}
-
-// LogTree implements [audit.Reader].
-func (r auditReader) LogTree(ctx context.Context, org id.Org) (audit.Tree, error) {
-	st, err := r.view(ctx)
-	if err != nil {
-		return audit.Tree{}, err
-	}
-	return st.tree(org), nil
-}
-
-// Checkpoints implements [audit.Reader].
-func (r auditReader) Checkpoints(ctx context.Context, org id.Org, below uint64, limit int) ([]audit.Checkpoint, error) {
-	st, err := r.view(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var all []audit.Checkpoint
-	for key, c := range st.checkpoints {
-		if key.org == org && (below == 0 || c.Size < below) {
-			c.Note = slices.Clone(c.Note)
-			all = append(all, c)
-		}
-	}
-	slices.SortFunc(all, func(a, b audit.Checkpoint) int { return int(b.Size) - int(a.Size) }) //nolint:gosec // a few thousand
-	return first(all, limit), nil
-}
-
-// Unsealed implements [audit.Reader].
-func (r auditReader) Unsealed(ctx context.Context, limit int) ([]id.Org, time.Time, error) {
-	st, err := r.view(ctx)
-	if err != nil {
-		return nil, time.Time{}, err
-	}
-	var orgs []id.Org
-	var oldest time.Time
-	for _, e := range st.entries {
-		if e.org.IsZero() || e.Sealed {
-			continue
-		}
-		if oldest.IsZero() || e.At.Before(oldest) {
-			oldest = e.At
-		}
-		if !slices.Contains(orgs, e.org) {
-			orgs = append(orgs, e.org)
-		}
-	}
-	return first(orgs, limit), oldest, nil
-}
-
-// Logs implements [audit.Reader].
-func (r auditReader) Logs(ctx context.Context, after id.Org, limit int) ([]id.Org, error) {
-	st, err := r.view(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var orgs []id.Org
-	for org, t := range st.trees {
-		if t.Size > 0 && (after.IsZero() || slices.Compare(org[:], after[:]) > 0) {
-			orgs = append(orgs, org)
-		}
-	}
-	slices.SortFunc(orgs, func(a, b id.Org) int { return slices.Compare(a[:], b[:]) })
-	return first(orgs, limit), nil
 }

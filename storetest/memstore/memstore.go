@@ -148,26 +148,3 @@ type orgsTx struct {
 type orgsReader struct {
 	view func(ctx context.Context) (*state, error)
 }
-
-type auditStore struct {
-	auditReader
-	s *Store
-}
-
-// Update implements [audit.Store].
-func (a auditStore) Update(ctx context.Context, fn func(ctx context.Context, tx audit.Tx) error) error {
-	return a.s.update(ctx, func(ctx context.Context, sc *scope) error {
-		return fn(ctx, auditTx{auditReader{sc.view}, sc})
-	})
-}
-
-// auditTx is what changes the log.
-type auditTx struct {
-	auditReader
-	*scope
-}
-
-// auditReader is what reads it.
-type auditReader struct {
-	view func(ctx context.Context) (*state, error)
-}

@@ -63,31 +63,6 @@ var otherMutants = []mutant{
 		"PurgeMail/RemovesWhatWasDoneBefore",
 		"outbox.go", "l.doneAt.Before(t)", "!l.doneAt.After(t)"),
 
-	broken("a field of an entry is lost",
-		"AppendAudit/EveryFieldIsReadAsWritten",
-		"audit.go", "\te.Changes = slices.Clone(e.Changes)\n\tst", "\te.RequestID = \"\"\n\tst"),
-	broken("security records nothing",
-		"AppendAudit/FromEveryDomain",
-		"memstore.go", "\t\treturn fn(ctx, securityTx{securityReader{sc.view}, sc})", `		before := sc.tx.state.clone()
-		err := fn(ctx, securityTx{securityReader{sc.view}, sc})
-		sc.tx.state.entries = before.entries
-		return err`),
-	broken("the oldest entry is first",
-		"Entries/NewestFirst Entries/PagesHoldEachOnce",
-		"audit.go", "slices.Compare(b.ID[:], a.ID[:])", "slices.Compare(a.ID[:], b.ID[:])"),
-	broken("a page of entries begins with the last of the one before",
-		"Entries/PagesHoldEachOnce",
-		"audit.go", "before[:]) < 0", "before[:]) <= 0"),
-	broken("nobody has a history",
-		"Entries/OfThePersonAlone",
-		"audit.go", " && !user.IsZero()", ""),
-	broken("a history is of who acted",
-		"Entries/OfThePersonAlone",
-		"audit.go", "e.User == user &&", "e.ActorID == user &&"),
-	broken("an outage is an empty history",
-		"Entries/CancelledContextIsAnError",
-		"audit.go", "a.s.view(ctx)", "a.s.view(context.WithoutCancel(ctx))"),
-
 	broken("a blob is due a moment later",
 		"DiscardBlob/DueFromThatMomentOn DiscardLogo/DueFromThatMomentOn",
 		"blob.go", "!at.After(now)", "at.Before(now)"),

@@ -52,7 +52,7 @@ type state struct {
 
 	entries     []entry // in the order they were appended
 	trees       map[id.Org]audit.Tree
-	checkpoints map[checkpointKey]audit.Checkpoint
+	checkpoints map[checkpoint]audit.Checkpoint
 }
 
 func (st *state) clone() *state {
