@@ -61,7 +61,10 @@ func actorColumn(key string) (id.User, bool) {
 	case audit.KindUser, audit.KindToken:
 	}
 	actor, err := id.ParseUser(key)
-	return actor, err == nil
+	if err != nil || [15]byte(actor[:]) == ([15]byte{}) { // one of those above is no person
+		return id.User{}, false
+	}
+	return actor, true
 }
 
 // each runs a query and calls row for every row of its result.

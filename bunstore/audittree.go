@@ -205,6 +205,7 @@ func (t auditTx) ToErase(ctx context.Context, user id.User, targets []string, af
 		later = ` AND id > ?2`
 	}
 	targets = slices.DeleteFunc(slices.Clone(targets), func(target string) bool { return !plain(target) })
+	actor, _ := actorColumn(user.String()) // zero, and NULL, if it is nobody's
 	query := `SELECT id FROM settings_audit_entries WHERE actor_id = ?0 AND org_id IS NOT NULL` + later
 	if len(targets) > 0 {
 		query += ` UNION SELECT id FROM settings_audit_entries WHERE target_id IN ?1 AND org_id IS NOT NULL` + later
@@ -212,7 +213,7 @@ func (t auditTx) ToErase(ctx context.Context, user id.User, targets []string, af
 	return t.stored(ctx, withLine, `
 		SELECT e.id, e.at, e.line FROM (SELECT id FROM (`+query+`) AS u ORDER BY id LIMIT ?3) AS p
 		JOIN settings_audit_entries AS e ON e.id = p.id ORDER BY e.id`,
-		user, bun.Tuple(targets), after, max(limit, 0))
+		actor, bun.Tuple(targets), after, max(limit, 0))
 }
 
 // Rewrite implements audit.Tx.

@@ -268,13 +268,13 @@ func toErase(w *world) {
 		targets []string
 		want    int
 	}{
-		"by the actor alone":    {ada, nil, 3},
-		"by one target":         {id.NewUser(), []string{session}, 1},
-		"by several targets":    {id.User{}, []string{session, ada.String()}, 5},
-		"by nothing":            {id.User{}, nil, 0},
-		"by an empty target":    {id.User{}, []string{""}, 0},
-		"by strangers":          {id.NewUser(), []string{id.NewUser().String(), "a\x00"}, 0},
-		"by the actor as token": {id.User{15: 1}, nil, 0},
+		"by the actor alone":   {ada, nil, 3},
+		"by one target":        {id.NewUser(), []string{session}, 1},
+		"by several targets":   {id.User{}, []string{session, ada.String()}, 5},
+		"by nothing":           {id.User{}, nil, 0},
+		"by an empty target":   {id.User{}, []string{""}, 0},
+		"by strangers":         {id.NewUser(), []string{id.NewUser().String(), "a\x00"}, 0},
+		"by what is no person": {id.User{15: 1}, nil, 0},
 	} {
 		if got := w.toErase(c.user, c.targets, id.Entry{}, 100); len(got) != c.want {
 			w.Errorf("ToErase %s returned %d, want %d", what, len(got), c.want)
