@@ -71,17 +71,33 @@ func TestConformanceOfAHostsDatabase(t *testing.T) {
 	for _, statement := range seen.statements {
 		rows, err := plans.Conn(t.Context()).QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+statement)
 		require.NoError(t, err, statement)
+		subqueries := map[string]bool{} // whose own plans are asked
 		for rows.Next() {
 			var node, parent, unused int
 			var detail string
 			require.NoError(t, rows.Scan(&node, &parent, &unused, &detail))
-			if strings.HasPrefix(detail, "SCAN ") {
+			if what, name, ok := strings.Cut(detail, " "); ok && (what == "CO-ROUTINE" || what == "MATERIALIZE") {
+				subqueries[name] = true
+			}
+			if scanned, ok := strings.CutPrefix(detail, "SCAN "); ok && !subqueries[scanned] && !inKeyOrder(statement, scanned) {
 				require.Regexp(t, `USING (COVERING )?INDEX|^SCAN (old|due|CONSTANT ROW|[0-9]+-ROW VALUES CLAUSE)$`, detail, statement)
 			}
 		}
 		require.NoError(t, rows.Err())
 		require.NoError(t, rows.Close()) //nolint:sqlclosecheck // in a loop
 	}
+}
+
+// inKeyOrder reports whether what is scanned is a table without a rowid that is read
+// in the order of its key until there is enough: its key is the table, and no index
+// is named.
+func inKeyOrder(statement, scanned string) bool {
+	for _, table := range []string{"settings_audit_trees", "settings_audit_unsealed"} {
+		if scanned == table || strings.Contains(statement, table+" AS "+scanned+" ORDER BY") {
+			return true
+		}
+	}
+	return false
 }
 
 // hostDB is a store on a *bun.DB that the test has opened itself.
