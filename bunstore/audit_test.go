@@ -100,11 +100,11 @@ func TestAppendingDoesNotWaitForALockedTree(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
 		for _, o := range []id.Org{org, fresh} {
-			require.NoError(t, db.Accounts().Update(ctx, func(ctx context.Context, tx accounts.Tx) error {
+			require.NoError(t, db.Accounts().Update(ctx, func(ctx context.Context, tx accounts.Tx) error { //nolint:contextcheck // outside on purpose
 				return tx.AppendAudit(ctx, audit.System("test").Did("orgs.updated", audit.Target{}, now).InLogOf(o))
 			}))
 		}
-		logged(t, db, id.NewOrg(), 1)
+		logged(t, db, id.NewOrg(), 1) //nolint:contextcheck // outside on purpose
 		return nil
 	}))
 	_, oldest, err := db.Audit().Unsealed(t.Context(), 10)

@@ -84,7 +84,7 @@ func auditTxOutage(w *world) {
 		},
 	} {
 		_ = w.s.Audit().Update(w.ctx, func(_ context.Context, tx audit.Tx) error {
-			err := ask(w.cancelled(), tx)
+			err := ask(w.cancelled(), tx) //nolint:contextcheck // one that has ended
 			w.outage(what, err)
 			return err
 		})

@@ -109,11 +109,12 @@ func (w *world) holds(r reading, org id.Org, f audit.Filter, limit int, want []a
 		w.Errorf("%s of %+v in pages of %d: %d entries, want %d", r.what, f, limit, len(got), len(want))
 		return
 	}
-	for i, g := range got {
-		e := want[i]
-		if !r.oldest {
-			e = want[len(want)-1-i]
-		}
+	if !r.oldest {
+		want = slices.Clone(want)
+		slices.Reverse(want)
+	}
+	for i, e := range want {
+		g := got[i]
 		if g.ID != e.ID || !g.At.Equal(e.At) {
 			w.Errorf("%s of %+v in pages of %d: entry %d is %v of %v, want %v of %v", r.what, f, limit, i, g.ID, g.At, e.ID, e.At)
 			return

@@ -65,7 +65,7 @@ func auditCommand(_ context.Context, args []string, _ func(string) string, stdou
 		if err != nil {
 			return &statusError{2, err}
 		}
-		defer f.Close()
+		defer func() { _ = f.Close() }()
 		export = f
 	}
 	report, err := audit.Verify(export, p)
