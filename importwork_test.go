@@ -267,30 +267,27 @@ func TestImportLeavesEntries(t *testing.T) {
 		a := newAcme(t, app)
 		importFile(t, a.admin, "acme-inc", "x@example.com,viewer\nnonsense\ny@example.com")
 		app.RunJob(work)
-		var found []struct {
-			Action     string
-			ActorName  string     `bun:"actor_name"`
-			ActorID    id.User    `bun:"actor_id"`
-			TargetName string     `bun:"target_name"`
-			Session    id.Session `bun:"session_id"`
-			IP         string
-			UserAgent  string `bun:"user_agent"`
-			RequestID  string `bun:"request_id"`
-			Changes    string
+		var lines []string
+		require.NoError(t, db.Conn(t.Context()).NewRaw(`SELECT line FROM settings_audit_entries WHERE org_id IS NOT NULL ORDER BY id DESC LIMIT 3`).Scan(t.Context(), &lines))
+		require.Len(t, lines, 3)
+		found := make([]audit.Entry, 3)
+		for i, l := range lines {
+			var err error
+			found[i], err = audit.Line(l).Entry()
+			require.NoError(t, err)
 		}
-		require.NoError(t, db.Conn(t.Context()).NewRaw(`SELECT action, actor_name, actor_id, target_name, session_id, ip, user_agent, request_id, changes
-			FROM settings_audit_entries WHERE org_id IS NOT NULL ORDER BY id DESC LIMIT 3`).Scan(t.Context(), &found))
-		require.Equal(t, string(orgs.ActionImportStarted), found[2].Action)
-		require.Contains(t, found[2].Changes, `"3"`)
+		require.Equal(t, orgs.ActionImportStarted, found[2].Action)
+		require.Equal(t, "3", found[2].Changes[0].After)
 		for i, target := range []string{"y@example.com", "x@example.com"} {
-			require.Equal(t, string(orgs.ActionInvited), found[i].Action)
-			require.Equal(t, target, found[i].TargetName)
+			require.Equal(t, orgs.ActionInvited, found[i].Action)
+			require.Equal(t, target, found[i].Target.Name)
 			require.Equal(t, "Amy", found[i].ActorName)
 			require.Equal(t, me(t, a.admin), found[i].ActorID.String())
-			require.Equal(t, "127.0.0.1", found[i].IP)
+			require.Equal(t, "127.0.0.1", found[i].IP.String())
 			require.NotEmpty(t, found[i].RequestID)
-			found[i].Action, found[i].TargetName, found[i].Changes = found[2].Action, found[2].TargetName, found[2].Changes
-			require.Equal(t, found[2], found[i])
+			require.Equal(t, found[2].RequestID, found[i].RequestID)
+			require.Equal(t, found[2].Session, found[i].Session)
+			require.Equal(t, found[2].UserAgent, found[i].UserAgent)
 		}
 	})
 }
