@@ -157,6 +157,9 @@ func (w *world) sawEverything() {
 		done[e.Action] = done[e.Action] || e.Outcome == audit.Done
 	}
 	for action, event := range events {
+		if own := string(action); strings.HasPrefix(own, "orgs.logo.") || own == "orgs.invitation.import_started" || own == "audit.exported" {
+			continue // see elsewhere, and TestAuditLog
+		}
 		require.True(w.t, done[action] || action == security.ActionSecondFactor, "%s was not seen", action)
 		require.Len(w.t, fields[action], len(event.Fields), "%s reports %v, and says %v", action, fields[action], event.Fields)
 		if event.Target != "" {
