@@ -21,7 +21,7 @@ const (
 )
 
 // What uploading a picture writes before the transaction that points at it.
-var pictures = []string{"settings_blobs", "settings_blob_discards"}
+var pictures = []string{"settings_blobs", "settings_blob_discards", "settings_logo_discards"}
 
 var accountDeeds = []deed{
 	{method: inAccounts + "StartSignUp", when: "nobody's address", prepare: func(w *world) (func() error, func() []audit.Entry) {

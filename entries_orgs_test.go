@@ -1,6 +1,7 @@
 package settings_test
 
 import (
+	"bytes"
 	"strings"
 	"time"
 
@@ -11,7 +12,10 @@ import (
 	"github.com/aegisrunner/account-settings/orgs"
 )
 
-const inOrgs = "orgs: (*Service)."
+const (
+	inOrgs  = "orgs: (*Service)."
+	inAudit = "audit: (*Service)."
+)
 
 var orgDeeds = []deed{
 	{method: inOrgs + "Create", prepare: func(w *world) (func() error, func() []audit.Entry) {
@@ -34,6 +38,35 @@ var orgDeeds = []deed{
 				return err
 			}, leaving(o.log(a, orgs.ActionOrgUpdated, target,
 				changed("slug", o.Slug, slug), changed("name", o.Name, name), changed("default_project", "", project)))
+	}},
+	{method: inOrgs + "SetLogo", beside: pictures, prepare: func(w *world) (func() error, func() []audit.Entry) {
+		o := w.firm()
+		a := o.owner.actor()
+		return func() error {
+			_, err := w.app.Orgs.SetLogo(w.t.Context(), a, o.Slug, picturePNG(w.t, 9, 9))
+			return err
+		}, leaving(o.log(a, orgs.ActionLogoChanged, o.target()))
+	}},
+	{method: inOrgs + "UploadLogo", beside: pictures, prepare: func(w *world) (func() error, func() []audit.Entry) {
+		o := w.firm()
+		a := o.owner.actor()
+		return func() error {
+			_, err := w.app.Orgs.UploadLogo(w.t.Context(), a, o.Slug, bytes.NewReader(picturePNG(w.t, 9, 9)))
+			return err
+		}, leaving(o.log(a, orgs.ActionLogoChanged, o.target()))
+	}},
+	{method: inOrgs + "RemoveLogo", prepare: func(w *world) (func() error, func() []audit.Entry) {
+		o := w.firm()
+		_, err := w.app.Orgs.SetLogo(w.t.Context(), o.owner.actor(), o.Slug, picturePNG(w.t, 9, 9))
+		require.NoError(w.t, err)
+		a := o.owner.actor()
+		return func() error {
+			_, err := w.app.Orgs.RemoveLogo(w.t.Context(), a, o.Slug)
+			return err
+		}, leaving(o.log(a, orgs.ActionLogoRemoved, o.target()))
+	}},
+	{method: inOrgs + "CollectLogos", silent: "a job: logos that no organization has", prepare: func(w *world) (func() error, func() []audit.Entry) {
+		return func() error { return w.app.Orgs.CollectLogos(w.t.Context()) }, silence
 	}},
 	{method: inOrgs + "Delete", prepare: func(w *world) (func() error, func() []audit.Entry) {
 		o := w.firm()
@@ -233,6 +266,58 @@ var memberDeeds = []deed{
 		a := h.actor()
 		return func() error { return w.app.Orgs.Decline(w.t.Context(), a, link) },
 			leaving(o.log(a, orgs.ActionInvitationDeclined, invitationTarget("*", h.email)))
+	}},
+}
+
+// importDeeds: first what the job does, while no other file waits for it.
+var importDeeds = []deed{
+	{method: inOrgs + "WorkImports", beside: []string{"settings_imports"}, prepare: func(w *world) (func() error, func() []audit.Entry) {
+		o, email := w.firm(), w.address()
+		a := o.owner.actor()
+		_, err := w.app.Orgs.StartImport(w.t.Context(), a, o.Slug, fileOf(email))
+		require.NoError(w.t, err)
+		return func() error { return w.app.Orgs.WorkImports(w.t.Context()) },
+			leaving(o.log(a, orgs.ActionInvited, invitationTarget("*", email), changed("role", "", "member")))
+	}},
+	{method: inOrgs + "StartImport", prepare: func(w *world) (func() error, func() []audit.Entry) {
+		o, one, two := w.firm(), w.address(), w.address()
+		a := o.owner.actor()
+		return func() error {
+			_, err := w.app.Orgs.StartImport(w.t.Context(), a, o.Slug, fileOf(one, two))
+			return err
+		}, leaving(o.log(a, orgs.ActionImportStarted, audit.Target{Kind: "import", ID: "*"}, changed("rows", "", "2")))
+	}},
+}
+
+func fileOf(emails ...string) orgs.NewImport {
+	return orgs.NewImport{File: strings.NewReader("email\n" + strings.Join(emails, "\n") + "\n")}
+}
+
+var logDeeds = []deed{
+	{method: inAudit + "Export", prepare: func(w *world) (func() error, func() []audit.Entry) {
+		o := w.firm()
+		a, from, to := o.owner.actor(), w.now().Add(-time.Hour), w.now().Add(time.Hour)
+		f := audit.Filter{Actor: o.owner.id.String(), Actions: []audit.Action{"orgs.*"}, Target: o.ID.String(), From: from, To: to}
+		return func() error {
+				_, err := w.app.Audit.Export(w.t.Context(), a, o.Slug, f, audit.CSV, id.Entry{})
+				return err
+			}, leaving(o.log(a, audit.ActionExported, o.target(), changed("format", "", "csv"), changed("actor", "", f.Actor),
+				changed("action", "", "orgs.*"), changed("target", "", f.Target),
+				changed("from", "", from.Format(time.RFC3339)), changed("to", "", to.Format(time.RFC3339))))
+	}},
+	{method: inAudit + "Seal", silent: "a job: seals what others have left", prepare: func(w *world) (func() error, func() []audit.Entry) {
+		return func() error { return w.app.Audit.Seal(w.t.Context()) }, silence
+	}},
+	{method: inAudit + "Checkpoints", silent: "it reads, after what others have left was sealed", prepare: func(w *world) (func() error, func() []audit.Entry) {
+		o := w.firm()
+		a := o.owner.actor()
+		return func() error {
+			_, err := w.app.Audit.Checkpoints(w.t.Context(), a, o.Slug, 0, 10)
+			return err
+		}, silence
+	}},
+	{method: inAudit + "Prune", silent: "a job: removes what is too old", prepare: func(w *world) (func() error, func() []audit.Entry) {
+		return func() error { return w.app.Audit.Prune(w.t.Context()) }, silence
 	}},
 }
 

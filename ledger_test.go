@@ -108,6 +108,7 @@ func (l *ledger) InTx(ctx context.Context, fn func(context.Context) error) error
 func (l *ledger) Accounts() accounts.Store { return ledgerAccounts{l.Store.Accounts(), l} }
 func (l *ledger) Security() security.Store { return ledgerSecurity{l.Store.Security(), l} }
 func (l *ledger) Orgs() orgs.Store         { return ledgerOrgs{l.Store.Orgs(), l} }
+func (l *ledger) Audit() audit.Store       { return ledgerAudit{l.Store.Audit(), l} }
 
 type ledgerAccounts struct {
 	accounts.Store
@@ -172,5 +173,27 @@ type orgsTx struct {
 }
 
 func (t orgsTx) AppendAudit(ctx context.Context, e audit.Entry) error {
+	return t.l.append(ctx, t.Tx, t.d, e)
+}
+
+type ledgerAudit struct {
+	audit.Store
+	l *ledger
+}
+
+func (s ledgerAudit) Update(ctx context.Context, fn func(context.Context, audit.Tx) error) error {
+	var tx audit.Tx
+	return s.l.run(ctx, func(ctx context.Context, in func(context.Context) error) error {
+		return s.Store.Update(ctx, func(ctx context.Context, t audit.Tx) error { tx = t; return in(ctx) })
+	}, func(ctx context.Context, d *draft) error { return fn(ctx, auditTx{tx, s.l, d}) })
+}
+
+type auditTx struct {
+	audit.Tx
+	l *ledger
+	d *draft
+}
+
+func (t auditTx) AppendAudit(ctx context.Context, e audit.Entry) error {
 	return t.l.append(ctx, t.Tx, t.d, e)
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // services are the packages whose transactions leave entries in the audit log.
-var services = []string{"accounts", "security", "orgs", "internal/flows"}
+var services = []string{"accounts", "security", "orgs", "audit", "internal/flows"}
 
 // silent are the functions that do something in a transaction that is no event,
 // with the reason.
@@ -27,6 +27,8 @@ var silent = map[string]string{
 	"orgs: (*Service).Purge":             "a job: invitations, slugs and imported files that have ended",
 	"orgs: (*Service).WorkImports":       "a job: a file is released; each invitation of it is an event",
 	"orgs: (*Service).claimImport":       "a job: a file is claimed; each invitation of it is an event",
+	"audit: (*Service).seal":             "a job: seals what others have left",
+	"audit: (*Service).prune":            "a job: removes what is too old; each host decides for how long entries are kept",
 	"orgs: (*Service).refuseRow":         "a job: a row of a file was not invited; that it was handed in is an event",
 }
 
