@@ -1,4 +1,4 @@
-// Package postgres opens bunstore on a PostgreSQL database, version 12 or later.
+// Package postgres opens bunstore on a PostgreSQL database, version 13 or later.
 // It links pgx.
 package postgres
 

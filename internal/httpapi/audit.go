@@ -40,28 +40,6 @@ func filterOf(r *http.Request) (audit.Filter, error) {
 	return f, wrong.Err()
 }
 
-var errCursor = fault.Fields{{Name: "cursor", Code: "invalid", Message: "is not a cursor of this list"}}
-
-// positionOf reads where a page of the log begins.
-func positionOf(text string) (p audit.Position, err error) {
-	if text == "" {
-		return p, nil
-	}
-	parts, ok := cursor.Decode(text, 2)
-	if !ok {
-		return p, errCursor
-	}
-	micros, err := strconv.ParseInt(parts[0], 10, 64)
-	if err == nil {
-		p.ID, err = id.ParseEntry(parts[1])
-	}
-	p.At = time.UnixMicro(micros).UTC()
-	if err != nil || p.At.Year() < 1 || p.At.Year() > 9999 {
-		return audit.Position{}, errCursor
-	}
-	return p, nil
-}
-
 func (a *API) auditLog(c *call) (*eventList, error) {
 	f, err := filterOf(c.r)
 	if err != nil {
@@ -71,7 +49,7 @@ func (a *API) auditLog(c *call) (*eventList, error) {
 	if err != nil {
 		return nil, a.afterGate(c, err)
 	}
-	before, err := positionOf(text)
+	before, err := audit.ParsePosition(text)
 	if err != nil {
 		return nil, a.afterGate(c, err)
 	}
@@ -83,9 +61,7 @@ func (a *API) auditLog(c *call) (*eventList, error) {
 	for _, e := range l.Entries {
 		out.Items = append(out.Items, a.eventOf(c, e))
 	}
-	if !l.Next.IsZero() {
-		out.NextCursor = cursor.Encode(strconv.FormatInt(l.Next.At.UnixMicro(), 10), l.Next.ID.String())
-	}
+	out.NextCursor = l.Next.String()
 	return out, nil
 }
 
@@ -214,7 +190,7 @@ func (a *API) auditCheckpoints(c *call) (*checkpointList, error) {
 			below, err = strconv.ParseUint(parts[0], 10, 63)
 		}
 		if !ok || err != nil || below == 0 {
-			return nil, a.afterGate(c, errCursor)
+			return nil, a.afterGate(c, audit.ErrCursor)
 		}
 	}
 	p, err := a.c.Flows.Audit.Checkpoints(c.ctx(), c.actor(), ref(c), below, limit)

@@ -5,14 +5,12 @@ import (
 	"errors"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/aegisrunner/account-settings/audit"
 	"github.com/aegisrunner/account-settings/fault"
 	"github.com/aegisrunner/account-settings/id"
-	"github.com/aegisrunner/account-settings/internal/cursor"
 	"github.com/aegisrunner/account-settings/internal/device"
 	"github.com/aegisrunner/account-settings/orgs"
 )
@@ -102,7 +100,10 @@ func (s *Site) readAudit(v *visit, o orgs.OrgView, view *OrgAudit, zone *time.Lo
 	if err != nil {
 		return err
 	}
-	before := positionOf(v.r.URL.Query().Get("cursor"))
+	before, err := audit.ParsePosition(v.r.URL.Query().Get("cursor"))
+	if err != nil { // of no use: begin at the start
+		before = audit.Position{}
+	}
 	list, err := s.c.Flows.Audit.Log(ctx, v.actor(), o.ID.String(), f, before, perPage)
 	if err != nil {
 		return err
@@ -117,9 +118,7 @@ func (s *Site) readAudit(v *visit, o orgs.OrgView, view *OrgAudit, zone *time.Lo
 		row.Fields = fields[e.Action]
 		view.Items = append(view.Items, row)
 	}
-	if !list.Next.IsZero() {
-		view.Next = cursor.Encode(strconv.FormatInt(list.Next.At.UnixMicro(), 10), list.Next.ID.String())
-	}
+	view.Next = list.Next.String()
 	view.choose()
 	return nil
 }
@@ -155,24 +154,6 @@ func auditGroups(events []audit.Event) []AuditGroup {
 		groups[i].Actions = append(groups[i].Actions, string(e.Action))
 	}
 	return groups
-}
-
-// positionOf returns where a page begins; a cursor of no use begins at the start.
-func positionOf(text string) audit.Position {
-	parts, ok := cursor.Decode(text, 2)
-	if !ok || len(parts) != 2 {
-		return audit.Position{}
-	}
-	micros, err := strconv.ParseInt(parts[0], 10, 64)
-	if err != nil {
-		return audit.Position{}
-	}
-	e, err := id.ParseEntry(parts[1])
-	at := time.UnixMicro(micros).UTC()
-	if err != nil || at.Year() < 1 || at.Year() > 9999 {
-		return audit.Position{}
-	}
-	return audit.Position{At: at, ID: e}
 }
 
 func (s *Site) auditRow(v *visit, e audit.Entry) AuditRow {
