@@ -13,7 +13,7 @@ func TestInABrowser(t *testing.T) {
 	for name, journey := range map[string]func(*testing.T, *browser.Browser){
 		"Stranger": stranger, "Profile": editProfile, "Picture": setPicture, "Email": changeEmail,
 		"Password": changePassword, "Sessions": endSessions, "Pages": everyPage,
-		"TwoFactor": useTwoFactor, "WrongCodes": tireOfCodes, "Passkeys": usePasskeys,
+		"AuditLog": readAuditLog, "TwoFactor": useTwoFactor, "WrongCodes": tireOfCodes, "Passkeys": usePasskeys,
 	} {
 		t.Run(name, func(t *testing.T) { journey(t, b) })
 	}
