@@ -117,10 +117,13 @@ func TestThePoolHasABound(t *testing.T) {
 	db := open(t, postgres.Config{DSN: dbtest.PostgresDSN(t), MaxOpenConns: 2})
 	var inside, most int
 	var mu sync.Mutex
+	two := make(chan struct{}) // closed once there are
 	count := func(n int) {
 		mu.Lock()
 		defer mu.Unlock()
-		inside += n
+		if inside += n; inside == 2 && most < 2 {
+			close(two)
+		}
 		most = max(most, inside)
 	}
 	var wg sync.WaitGroup
@@ -129,7 +132,11 @@ func TestThePoolHasABound(t *testing.T) {
 			if err := db.InTx(t.Context(), func(context.Context) error {
 				count(1)
 				defer count(-1)
-				time.Sleep(10 * time.Millisecond)
+				select {
+				case <-two: // as many as there may be: a third one has every chance
+					time.Sleep(time.Millisecond)
+				case <-time.After(30 * time.Second): // the bound is lower
+				}
 				return nil
 			}); err != nil {
 				t.Error(err)
