@@ -2,12 +2,9 @@ package audit
 
 import (
 	"context"
-	"strconv"
 	"time"
 
-	"github.com/aegisrunner/account-settings/fault"
 	"github.com/aegisrunner/account-settings/id"
-	"github.com/aegisrunner/account-settings/internal/cursor"
 )
 
 // Appender records entries. Every transaction handle of the module is one.
@@ -26,38 +23,6 @@ type Position struct {
 
 // IsZero reports whether p is no place.
 func (p Position) IsZero() bool { return p.At.IsZero() && p.ID.IsZero() }
-
-// String returns p as a cursor, an opaque text, "" for the zero value.
-func (p Position) String() string {
-	if p.IsZero() {
-		return ""
-	}
-	return cursor.Encode(strconv.FormatInt(p.At.UnixMicro(), 10), p.ID.String())
-}
-
-// ErrCursor is returned for a text that is no cursor of a log.
-var ErrCursor = fault.Fields{{Name: "cursor", Code: "invalid", Message: "is not a cursor of this list"}}
-
-// ParsePosition reads what [Position.String] returned, or returns [ErrCursor].
-func ParsePosition(text string) (Position, error) {
-	if text == "" {
-		return Position{}, nil
-	}
-	parts, ok := cursor.Decode(text, 2)
-	if !ok || len(parts) != 2 {
-		return Position{}, ErrCursor
-	}
-	micros, err := strconv.ParseInt(parts[0], 10, 64)
-	if err != nil {
-		return Position{}, ErrCursor
-	}
-	e, err := id.ParseEntry(parts[1])
-	at := time.UnixMicro(micros).UTC()
-	if err != nil || at.Year() < 1 || at.Year() > 9999 {
-		return Position{}, ErrCursor
-	}
-	return Position{at, e}, nil
-}
 
 // Position returns where e is.
 func (e Entry) Position() Position { return Position{e.At, e.ID} }

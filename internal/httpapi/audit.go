@@ -12,6 +12,7 @@ import (
 	"github.com/aegisrunner/account-settings/fault"
 	"github.com/aegisrunner/account-settings/id"
 	"github.com/aegisrunner/account-settings/internal/cursor"
+	"github.com/aegisrunner/account-settings/internal/flows"
 )
 
 // filterOf reads the filter of a request.
@@ -49,7 +50,7 @@ func (a *API) auditLog(c *call) (*eventList, error) {
 	if err != nil {
 		return nil, a.afterGate(c, err)
 	}
-	before, err := audit.ParsePosition(text)
+	before, err := flows.ParseLogCursor(text)
 	if err != nil {
 		return nil, a.afterGate(c, err)
 	}
@@ -61,7 +62,7 @@ func (a *API) auditLog(c *call) (*eventList, error) {
 	for _, e := range l.Entries {
 		out.Items = append(out.Items, a.eventOf(c, e))
 	}
-	out.NextCursor = l.Next.String()
+	out.NextCursor = flows.LogCursor(l.Next)
 	return out, nil
 }
 
@@ -190,7 +191,7 @@ func (a *API) auditCheckpoints(c *call) (*checkpointList, error) {
 			below, err = strconv.ParseUint(parts[0], 10, 63)
 		}
 		if !ok || err != nil || below == 0 {
-			return nil, a.afterGate(c, audit.ErrCursor)
+			return nil, a.afterGate(c, flows.ErrLogCursor)
 		}
 	}
 	p, err := a.c.Flows.Audit.Checkpoints(c.ctx(), c.actor(), ref(c), below, limit)

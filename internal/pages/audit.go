@@ -12,6 +12,7 @@ import (
 	"github.com/aegisrunner/account-settings/fault"
 	"github.com/aegisrunner/account-settings/id"
 	"github.com/aegisrunner/account-settings/internal/device"
+	"github.com/aegisrunner/account-settings/internal/flows"
 	"github.com/aegisrunner/account-settings/orgs"
 )
 
@@ -100,7 +101,7 @@ func (s *Site) readAudit(v *visit, o orgs.OrgView, view *OrgAudit, zone *time.Lo
 	if err != nil {
 		return err
 	}
-	before, err := audit.ParsePosition(v.r.URL.Query().Get("cursor"))
+	before, err := flows.ParseLogCursor(v.r.URL.Query().Get("cursor"))
 	if err != nil { // of no use: begin at the start
 		before = audit.Position{}
 	}
@@ -118,7 +119,7 @@ func (s *Site) readAudit(v *visit, o orgs.OrgView, view *OrgAudit, zone *time.Lo
 		row.Fields = fields[e.Action]
 		view.Items = append(view.Items, row)
 	}
-	view.Next = list.Next.String()
+	view.Next = flows.LogCursor(list.Next)
 	view.choose()
 	return nil
 }
