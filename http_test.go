@@ -8,10 +8,12 @@ import (
 	"image/png"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	settings "github.com/aegisrunner/account-settings"
 	"github.com/aegisrunner/account-settings/settingstest"
 )
 
@@ -228,4 +230,24 @@ func TestDocument(t *testing.T) {
 		require.Contains(t, meta.Timezones, "Europe/London")
 		require.NotEmpty(t, meta.Locales)
 	})
+}
+
+// What the API says of itself is made when it is first asked for, by however many at
+// once and in whatever order.
+func TestDescriptionDoesNotDependOnWhoAsks(t *testing.T) {
+	app := settingstest.Start(t, settings.Config{PublicURL: "https://app.acme.example"})
+	paths := []string{"/api/v1/openapi.json", "/api/v1/docs"}
+	var answers [8]settingstest.Response
+	var wg sync.WaitGroup
+	for i := range answers {
+		c := app.Client()
+		wg.Go(func() { answers[i] = c.Get(paths[i%2]) })
+	}
+	wg.Wait()
+	other := settingstest.Start(t, settings.Config{PublicURL: "https://app.acme.example"}).Client()
+	docs, document := other.Get(paths[1]), other.Get(paths[0])
+	for i, r := range answers {
+		require.Equal(t, 200, r.Status)
+		require.Equal(t, string([][]byte{document.Body, docs.Body}[i%2]), string(r.Body), paths[i%2])
+	}
 }

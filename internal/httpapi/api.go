@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"encoding/json"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -38,8 +37,7 @@ type API struct {
 	c        Config
 	mux      *http.ServeMux
 	policy   audit.Policy
-	document func() ([]byte, error) // openapi.json, made when it is first asked for
-	docs     func() ([]byte, error) // the human page, likewise
+	describe func() (description, error) // made when it is first asked for
 }
 
 // New returns the API, or an error if a route of the table names a permission
@@ -63,9 +61,7 @@ func New(c Config) (*API, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	describe(api.OpenAPI())
-	a.document = sync.OnceValues(func() ([]byte, error) { return json.Marshal(api.OpenAPI()) })
-	a.docs = sync.OnceValues(func() ([]byte, error) { return docsPage(api.OpenAPI(), c) })
+	a.describe = sync.OnceValues(func() (description, error) { return describe(api.OpenAPI(), c) })
 	a.mux.HandleFunc("GET "+c.Prefix+"/openapi.json", a.serveDocument)
 	a.mux.HandleFunc("GET "+c.Prefix+"/docs", a.serveDocs)
 	a.mux.HandleFunc("GET "+c.Prefix+"/docs.css", serveDocsStyle)

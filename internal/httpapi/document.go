@@ -3,6 +3,7 @@ package httpapi
 import (
 	"bytes"
 	"embed"
+	"encoding/json"
 	"html/template"
 	"net/http"
 	"reflect"
@@ -108,8 +109,15 @@ func operationID(rt route) string {
 	return strings.ToLower(rt.method) + "-" + path
 }
 
-// describe says in the document what its table of routes does not.
-func describe(o *huma.OpenAPI) {
+// description is what the API says of itself.
+type description struct {
+	document []byte // openapi.json
+	docs     []byte // the human page
+}
+
+// describe makes both, one after the other: the page names schemas of its own, which
+// are not for the document.
+func describe(o *huma.OpenAPI, c Config) (description, error) {
 	if o.Components.SecuritySchemes == nil {
 		o.Components.SecuritySchemes = map[string]*huma.SecurityScheme{}
 	}
@@ -122,10 +130,17 @@ func describe(o *huma.OpenAPI) {
 	}
 	o.Info.Description = "Errors are application/problem+json (RFC 9457) with a stable code. " +
 		"Times are RFC 3339 in UTC. Lists page by next_cursor. Bodies are one JSON object; unknown fields are errors."
+	var d description
+	var err error
+	if d.document, err = json.Marshal(o); err != nil {
+		return d, err
+	}
+	d.docs, err = docsPage(o, c)
+	return d, err
 }
 
 func (a *API) serveDocument(w http.ResponseWriter, r *http.Request) {
-	body, err := a.document()
+	d, err := a.describe()
 	if err != nil {
 		a.fail(w, r, err)
 		return
@@ -133,14 +148,14 @@ func (a *API) serveDocument(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
 	h.Set("Cache-Control", "public, max-age=300")
-	_, _ = w.Write(body)
+	_, _ = w.Write(d.document)
 }
 
 //go:embed docs.gohtml docs.css
 var docsFiles embed.FS
 
 func (a *API) serveDocs(w http.ResponseWriter, r *http.Request) {
-	body, err := a.docs()
+	d, err := a.describe()
 	if err != nil {
 		a.fail(w, r, err)
 		return
@@ -149,7 +164,7 @@ func (a *API) serveDocs(w http.ResponseWriter, r *http.Request) {
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Cache-Control", "public, max-age=300")
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'")
-	_, _ = w.Write(body)
+	_, _ = w.Write(d.docs)
 }
 
 func serveDocsStyle(w http.ResponseWriter, r *http.Request) {
