@@ -188,7 +188,7 @@ start_postgres() {
 	if [ "$(id -u)" = 0 ]; then chown "$(pg_user)" "$pg_dir"; fi
 	# pg_ctl hands these to a shell: one line.
 	local options="-c listen_addresses='' -c unix_socket_directories='$pg_dir' -c max_connections=300"
-	options+=" -c fsync=off -c synchronous_commit=off -c full_page_writes=off"
+	options+=" -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c autovacuum=off"
 	if ! (
 		cd "$pg_dir" # one that the other user may enter
 		as_postgres "$pg_bin/initdb" -D "$pg_dir/data" -U postgres -A trust -E UTF8 --no-locale --no-sync &&

@@ -55,7 +55,7 @@ func TestPasswordUpgrade(t *testing.T) {
 // what one at somebody's costs whose hash is of the former or of the present
 // ones, and always the same. The cost is read from the memory that hashing fills.
 func TestUnknownAddressesFollowFormerHashes(t *testing.T) {
-	const former, present = 8 * 1024, 32 * 1024 // KiB
+	const former, present = 4 * 1024, 8 * 1024 // KiB
 	app := settingstest.Start(t, settings.Config{Limiter: wide{}, Hashing: security.Hashing{
 		MemoryKiB: present, Passes: 1, Former: []security.HashParams{{MemoryKiB: former, Passes: 1, Parallelism: 1}},
 	}})
@@ -64,7 +64,7 @@ func TestUnknownAddressesFollowFormerHashes(t *testing.T) {
 		runtime.ReadMemStats(&before)
 		refused(t, app.Client(), post, "/auth/sign-in", credentials(email, "wrong horse 42"), 401, "invalid_credentials")
 		runtime.ReadMemStats(&after)
-		return (after.TotalAlloc - before.TotalAlloc) >> 23 << 13 // in whole steps of 8 MiB, as KiB
+		return (after.TotalAlloc - before.TotalAlloc) >> 22 << 12 // in whole steps of 4 MiB, as KiB
 	}
 	seen := map[uint64]int{}
 	for i := range 24 {
