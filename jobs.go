@@ -96,8 +96,7 @@ func (s *Settings) Run(ctx context.Context) error {
 	defer s.running.Add(-1)
 	var wg sync.WaitGroup
 	for _, j := range s.Jobs() {
-		wake := map[string]chan struct{}{jobMail: s.wake, jobImports: s.imports}[j.Name] // nil: only when it is due
-		wg.Go(func() { s.loop(ctx, j, wake) })
+		wg.Go(func() { s.loop(ctx, j, s.bells[j.Name]) }) // nil: only when it is due
 	}
 	wg.Wait()
 	return nil
@@ -130,17 +129,21 @@ func (s *Settings) runJob(ctx context.Context, j Job) {
 
 // wakeCourier is called after a commit that queued mail.
 func (s *Settings) wakeCourier() {
-	ring(s.wake)
+	s.ring(jobMail)
 	if s.running.Load() == 0 {
 		s.warnIfOverdue()
 	}
 }
 
-// ring wakes who waits for the bell, unless it rings already.
-func ring(bell chan struct{}) {
+// ring has a job run soon, here or in the host's own engine, after a commit that
+// left some work for it.
+func (s *Settings) ring(job string) {
 	select {
-	case bell <- struct{}{}:
-	default:
+	case s.bells[job] <- struct{}{}:
+	default: // it rings already
+	}
+	if s.c.WakeJob != nil {
+		s.c.WakeJob(job)
 	}
 }
 

@@ -128,6 +128,12 @@ type Config struct {
 	// typed letter as JSON; return false for those.
 	RenderMail func(ctx context.Context, kind string, to mail.Recipient, letter []byte) (mail.Message, bool, error)
 
+	// WakeJob is called after a commit that left work for the job of this name that
+	// somebody waits for, such as mail. A host that runs [Settings.Jobs] in an engine
+	// of its own has it run soon. It must not block, and may be called at any time
+	// from any number of goroutines. nil: only [Settings.Run] is woken.
+	WakeJob func(job string)
+
 	Now func() time.Time // nil: time.Now
 	Log *slog.Logger     // nil: nothing is logged
 
@@ -158,8 +164,7 @@ type Settings struct {
 	courier  *mail.Courier
 	handler  http.Handler
 
-	wake    chan struct{} // mail waits
-	imports chan struct{} // rows of an imported file do
+	bells   map[string]chan struct{} // of jobs that somebody waits for, by name
 	running atomic.Int32
 	checked atomic.Int64 // when waiting mail was looked for last, Unix seconds
 }
@@ -172,7 +177,9 @@ func New(c Config) (*Settings, error) {
 		return nil, err
 	}
 	c = c.withDefaults()
-	s := &Settings{c: c, url: u, wake: make(chan struct{}, 1), imports: make(chan struct{}, 1)}
+	s := &Settings{c: c, url: u, bells: map[string]chan struct{}{
+		jobMail: make(chan struct{}, 1), jobImports: make(chan struct{}, 1),
+	}}
 	for _, step := range []func() error{s.wireDomains, s.wireMail, s.wireHTTP} {
 		if err := step(); err != nil {
 			return nil, err
@@ -269,7 +276,7 @@ func (s *Settings) wireDomains() (err error) {
 	s.Orgs, err = orgs.New(orgs.Config{
 		Store: c.Store.Orgs(), Sealer: c.Keys.ring, MAC: c.Keys.ring.MAC, Blobs: c.Blobs, Pictures: desk, Limiter: c.Limiter,
 		Entitlements: c.Entitlements, Projects: c.Projects, Domains: c.Domains, Roles: c.Roles,
-		Now: c.Now, Log: c.Log, Wake: s.wakeCourier, WakeImports: func() { ring(s.imports) }, StepUpAge: c.StepUpAge,
+		Now: c.Now, Log: c.Log, Wake: s.wakeCourier, WakeImports: func() { s.ring(jobImports) }, StepUpAge: c.StepUpAge,
 	})
 	if err != nil {
 		return err

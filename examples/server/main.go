@@ -3,6 +3,10 @@
 //
 //	go run ./examples/server
 //
+// The periodic jobs run in River: on PostgreSQL in tables of its own beside the
+// product's, shared by all nodes; beside SQLite in the file jobs.db. What ran is
+// told by the log, and by /dev/jobs on a developer's machine.
+//
 // Every flag has an environment variable; see -h. To check an export of the audit
 // log against checkpoints that were kept:
 //
@@ -19,10 +23,9 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 	"time"
-
-	settings "github.com/aegisrunner/account-settings"
 )
 
 func main() {
@@ -49,6 +52,9 @@ func main() {
 
 // drain is how long requests under way may take after SIGTERM.
 const drain = 20 * time.Second
+
+// settled is when the memory that only starting needs is given back.
+const settled = 5 * time.Second
 
 func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) error {
 	c, err := parse(args, getenv, stderr)
@@ -84,30 +90,25 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
-	return serve(ctx, server, listener, srv.app)
+	return serve(ctx, server, listener, srv)
 }
 
 // serve answers until ctx ends, lets requests under way finish, and stops the
 // jobs after them, so that what they queued is still delivered.
-func serve(ctx context.Context, server *http.Server, listener net.Listener, app *settings.Settings) error {
-	jobs, stopJobs := context.WithCancel(context.WithoutCancel(ctx))
-	defer stopJobs()
-	jobsDone := make(chan struct{})
-	go func() {
-		defer close(jobsDone)
-		_ = app.Run(jobs)
-	}()
+func serve(ctx context.Context, server *http.Server, listener net.Listener, srv *server) error {
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
+	if err := srv.engine.start(ctx, srv.app.Jobs()); err != nil {
+		return errors.Join(err, server.Close())
+	}
+	// What starting and the first run of each job took is not kept for later.
+	defer time.AfterFunc(settled, debug.FreeOSMemory).Stop()
+	var err error
 	select {
-	case err := <-failed:
-		return err
+	case err = <-failed:
 	case <-ctx.Done():
 	}
 	draining, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
 	defer cancel()
-	err := server.Shutdown(draining)
-	stopJobs()
-	<-jobsDone
-	return err
+	return errors.Join(err, server.Shutdown(draining), srv.engine.stop(draining))
 }

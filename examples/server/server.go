@@ -36,6 +36,7 @@ type server struct {
 	seeded  bool        // the database holds the demo
 
 	directory *projects
+	engine    *engine
 }
 
 func open(ctx context.Context, c *config, log *slog.Logger) (*server, error) {
@@ -80,6 +81,9 @@ func (s *server) start(ctx context.Context, mailer mail.Mailer) error {
 	if err != nil {
 		return err
 	}
+	if s.engine, err = newEngine(ctx, s.c, s.log); err != nil {
+		return err
+	}
 	mailboxURL := ""
 	if s.mailbox != nil {
 		mailboxURL = "/dev/mailbox"
@@ -89,6 +93,7 @@ func (s *server) start(ctx context.Context, mailer mail.Mailer) error {
 		From: "Aegis <hello@" + mailDomain(s.public) + ">", TrustedProxies: s.c.trusted,
 		Geolocator: s.geolocator(), Limiter: s.limiter(), Entitlements: s.c.entitlements, Projects: s.directory,
 		MailboxURL: mailboxURL, Now: s.clock.Now, InsecureSkipClockCheck: s.c.devClock, Log: s.log,
+		WakeJob: s.engine.wake,
 	})
 	if err != nil {
 		return err
@@ -125,6 +130,11 @@ func (s *server) geolocator() security.Geolocator {
 func (s *server) close() {
 	if s.places != nil {
 		_ = s.places.Close() // a file in memory
+	}
+	if s.engine != nil {
+		if err := s.engine.close(); err != nil {
+			s.log.Error("server: River's database not closed cleanly", "err", err)
+		}
 	}
 	if err := s.store.Close(); err != nil {
 		s.log.Error("server: database not closed cleanly", "err", err)
@@ -202,11 +212,20 @@ func (s *server) handler() http.Handler {
 		mux.Handle("/dev/mailbox", s.devOnly(s.mailbox))
 		mux.Handle("/dev/mailbox.json", s.devOnly(s.mailbox))
 		mux.Handle("/dev/mailbox/", s.devOnly(s.mailbox))
+		mux.Handle("GET /dev/jobs", s.devOnly(jobsPage{s.engine}))
 	}
 	if s.c.devClock {
-		mux.Handle("POST /dev/clock", s.devOnly(s.clock))
+		mux.Handle("POST /dev/clock", s.devOnly(s.moved()))
 	}
 	return s.logged(mux)
+}
+
+// moved sets the clock, and has every job find what is due by it.
+func (s *server) moved() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.clock.ServeHTTP(w, r)
+		s.engine.runAll()
+	})
 }
 
 func (s *server) ready(w http.ResponseWriter, r *http.Request) {

@@ -21,7 +21,7 @@ import (
 type Renderer struct {
 	cfg       Config
 	assets    assets
-	templates map[string]*template.Template // by file, without .html
+	templates map[string]parsed // by file, without .html
 	policy    string
 	zones     func() []zone
 }
@@ -59,57 +59,78 @@ func policy(cfg Config) string {
 		"; font-src 'self'; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 }
 
-// ownTemplates are the templates of a product whose host brings none: the same for
-// every renderer, and read when the first one is made. A template may be drawn from
-// several goroutines at once.
-var ownTemplates = sync.OnceValues(func() (map[string]*template.Template, error) { return parseTemplates(nil) })
+// parsed returns the template of a page. It may be drawn from several goroutines
+// at once.
+type parsed func() (*template.Template, error)
 
-func loadTemplates(host fs.FS) (map[string]*template.Template, error) {
-	if host == nil {
-		return ownTemplates()
+// ownTemplates are the templates of a product whose host brings none: the same for
+// every renderer, and each is read when its page is first drawn. Most programs draw
+// few of them, and all together take megabytes.
+var ownTemplates = sync.OnceValues(func() (map[string]parsed, error) {
+	names, err := fs.Glob(templateFiles, "templates/*.html")
+	if err != nil {
+		return nil, fmt.Errorf("pages: %w", err)
 	}
-	return parseTemplates(host)
+	out := map[string]parsed{}
+	for _, f := range names {
+		out[pageName(f)] = sync.OnceValues(func() (*template.Template, error) { return parseOwn(f) })
+	}
+	return out, nil
+})
+
+func pageName(file string) string { return strings.TrimSuffix(path.Base(file), ".html") }
+
+// parseOwn parses a page's own file and the shared ones.
+func parseOwn(file string) (*template.Template, error) {
+	t, err := template.New("").ParseFS(templateFiles, file, "templates/shared/*.html")
+	if err != nil {
+		return nil, fmt.Errorf("pages: %w", err)
+	}
+	return t, nil
 }
 
-// parseTemplates parses, for each page, the page's own file, the shared ones, and
-// then what the host puts in their place.
-func parseTemplates(host fs.FS) (map[string]*template.Template, error) {
-	shared, err := fs.Glob(templateFiles, "templates/shared/*.html")
+// loadTemplates returns the templates. What a host puts in their place is read at
+// once, so that its mistakes are told when the product starts.
+func loadTemplates(host fs.FS) (map[string]parsed, error) {
+	own, err := ownTemplates()
+	if err != nil || host == nil {
+		return own, err
+	}
+	others, err := fs.Glob(host, "*.html")
 	if err != nil {
-		return nil, fmt.Errorf("pages: %w", err)
+		return nil, fmt.Errorf("pages: Config.Templates: %w", err)
 	}
-	own, err := fs.Glob(templateFiles, "templates/*.html")
-	if err != nil {
-		return nil, fmt.Errorf("pages: %w", err)
-	}
-	var others []string
-	if host != nil {
-		if others, err = fs.Glob(host, "*.html"); err != nil {
-			return nil, fmt.Errorf("pages: Config.Templates: %w", err)
-		}
-	}
-	ownName := map[string]bool{}
-	for _, f := range own {
-		ownName[path.Base(f)] = true
-	}
-	out := map[string]*template.Template{}
+	out := map[string]parsed{}
 	var errs []error
-	for _, f := range own {
-		t, err := template.New("").ParseFS(templateFiles, append([]string{f}, shared...)...)
+	for name := range own {
+		t, err := parseOwn("templates/" + name + ".html")
 		if err != nil {
-			return nil, fmt.Errorf("pages: %w", err)
+			return nil, err
 		}
 		for _, o := range others {
-			if ownName[o] && o != path.Base(f) {
+			if _, another := own[pageName(o)]; another && pageName(o) != name {
 				continue
 			}
 			if _, err := t.ParseFS(host, o); err != nil {
 				errs = append(errs, fmt.Errorf("pages: Config.Templates: %w", err))
 			}
 		}
-		out[strings.TrimSuffix(path.Base(f), ".html")] = t
+		out[name] = func() (*template.Template, error) { return t, nil }
 	}
 	return out, errors.Join(errs...)
+}
+
+// draw executes a block of a page.
+func (r *Renderer) draw(f *frame, block string) ([]byte, error) {
+	var body bytes.Buffer
+	t, err := r.templates[f.spec.file]()
+	if err != nil {
+		return nil, err
+	}
+	if err := t.ExecuteTemplate(&body, block, f); err != nil {
+		return nil, fmt.Errorf("pages: %s: %w", f.spec.file, err)
+	}
+	return body.Bytes(), nil
 }
 
 // Render answers with a whole page. Nothing is sent unless all of it could be
@@ -120,9 +141,9 @@ func (r *Renderer) Render(w http.ResponseWriter, req *http.Request, status int, 
 	if err != nil {
 		return err
 	}
-	var body bytes.Buffer
-	if err := r.templates[f.spec.file].ExecuteTemplate(&body, "page", f); err != nil {
-		return fmt.Errorf("pages: %s: %w", f.spec.file, err)
+	body, err := r.draw(f, "page")
+	if err != nil {
+		return err
 	}
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
@@ -141,7 +162,7 @@ func (r *Renderer) Render(w http.ResponseWriter, req *http.Request, status int, 
 	}
 	w.WriteHeader(status)
 	if req.Method != http.MethodHead {
-		_, _ = w.Write(body.Bytes())
+		_, _ = w.Write(body)
 	}
 	return nil
 }
@@ -154,11 +175,11 @@ func (r *Renderer) Fragment(req *http.Request, p Page) (template.HTML, error) {
 	if err != nil {
 		return "", err
 	}
-	var body bytes.Buffer
-	if err := r.templates[f.spec.file].ExecuteTemplate(&body, "content", f); err != nil {
-		return "", fmt.Errorf("pages: %s: %w", f.spec.file, err)
+	body, err := r.draw(f, "content")
+	if err != nil {
+		return "", err
 	}
-	return template.HTML(body.String()), nil //nolint:gosec // it comes from html/template
+	return template.HTML(body), nil //nolint:gosec // it comes from html/template
 }
 
 // Stylesheets returns the addresses of the style sheets, in their order.
