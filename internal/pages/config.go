@@ -79,6 +79,7 @@ func (c Config) check() error {
 	for name, link := range map[string]string{
 		"LogoURL": c.LogoURL, "IconURL": c.IconURL, "MailboxURL": c.MailboxURL, "HomeURL": c.HomeURL, "API": c.API,
 		"Links.Support": c.Links.Support, "Links.Terms": c.Links.Terms, "Links.Privacy": c.Links.Privacy,
+		"Links.Upgrade": c.Links.Upgrade,
 	} {
 		if link != "" && !linkable(link) {
 			bad("%s is neither a path nor an http, https or mailto address", name)

@@ -129,6 +129,7 @@ func samples(s func(string) string) map[string]pages.Page {
 	}
 	maps.Copy(views, factorSamples(s, security))
 	maps.Copy(views, orgSamples(s, profile))
+	maps.Copy(views, importSamples(s))
 	out := map[string]pages.Page{}
 	for name, v := range views {
 		p := pages.Page{Now: now, View: v}
@@ -153,7 +154,7 @@ func plain(s string) string { return s }
 func config() pages.Config {
 	return pages.Config{
 		Product: "Acme", MailboxURL: "/dev/mailbox", API: "/api/v1",
-		Links: pages.Links{Support: "mailto:help@acme.test", Terms: "https://acme.test/terms", Privacy: "https://acme.test/privacy"},
+		Links: pages.Links{Support: "mailto:help@acme.test", Terms: "https://acme.test/terms", Privacy: "https://acme.test/privacy", Upgrade: "https://acme.test/plans"},
 	}
 }
 

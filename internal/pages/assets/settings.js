@@ -355,6 +355,34 @@
     });
   }
 
+  // What is under way is asked for again, and what has changed of it put into the
+  // page, until it is done. Where nothing moves it is asked for less and less often.
+  function live(box) {
+    let wait = 1000;
+    const take = (page) => {
+      let moved = false;
+      for (const part of all("[data-part]", box)) {
+        const fresh = page.getElementById(part.id);
+        if (!fresh || (part.value === fresh.value && part.innerHTML === fresh.innerHTML)) continue;
+        if (part.localName === "progress") part.value = fresh.value;
+        part.replaceChildren(...fresh.childNodes);
+        moved = true;
+      }
+      wait = moved ? 1000 : Math.min(2 * wait, 15000);
+      return page.getElementById(box.id)?.dataset.live !== undefined;
+    };
+    const ask = async () => {
+      let more = true;
+      try {
+        const response = await fetch(location.href);
+        // Signed out, or forgotten: what there was stays.
+        more = response.ok && !response.redirected && take(new DOMParser().parseFromString(await response.text(), "text/html"));
+      } catch { wait = 15000; }
+      if (more) setTimeout(ask, wait);
+    };
+    setTimeout(ask, wait);
+  }
+
   function menu(details) {
     const summary = details.querySelector("summary");
     document.addEventListener("keydown", (e) => {
@@ -376,6 +404,7 @@
     all(".reveal").forEach(reveal);
     all(".meter").forEach(meter);
     all("form[data-picture]").forEach(picture);
+    all("[data-live]").forEach(live);
     all("details[data-menu]").forEach(menu);
     all("input[data-suggest]").forEach(suggest);
 
