@@ -18,6 +18,7 @@ import (
 
 	"github.com/aegisrunner/account-settings/accounts"
 	"github.com/aegisrunner/account-settings/audit"
+	"github.com/aegisrunner/account-settings/internal/address"
 	"github.com/aegisrunner/account-settings/internal/catalog"
 	"github.com/aegisrunner/account-settings/internal/flows"
 	"github.com/aegisrunner/account-settings/internal/httpapi"
@@ -346,8 +347,18 @@ func (s *Settings) wireMail() error {
 	}
 	s.courier, err = mail.NewCourier(mail.CourierConfig{
 		Store: c.Store.Mail(), Mailer: c.Mailer, Renderer: renderer, Sealer: c.Keys.ring, From: c.From, Now: c.Now, Log: c.Log,
+		AddressKey: s.addressKey,
 	})
 	return err
+}
+
+// addressKey is what stands for an address that mail does not reach.
+func (s *Settings) addressKey(to string) mail.AddressKey {
+	key := strings.ToLower(to)
+	if parsed, err := address.Parse(to); err == nil {
+		key = parsed.Key
+	}
+	return s.c.Keys.ring.MAC("mail.suppressed", []byte(key))
 }
 
 func (s *Settings) wireHTTP() (err error) {

@@ -29,6 +29,10 @@ type CourierConfig struct {
 	Sealer   Sealer // what the letters were sealed with
 	From     string // sender of letters whose Renderer names none: "Acme <hello@acme.test>"
 
+	// AddressKey names an address where it must not be stored. It returns the same
+	// for every spelling of one mailbox. nil: no address is ever suppressed.
+	AddressKey func(address string) AddressKey
+
 	Now func() time.Time
 	Log *slog.Logger // kinds and identifiers, never addresses or content; nil: silent
 
@@ -124,7 +128,15 @@ func (c *Courier) Health(ctx context.Context) (since time.Time, err error) {
 
 // deliver sends one letter and notes what became of it.
 func (c *Courier) deliver(ctx context.Context, e Envelope) (sent bool, err error) {
-	err = c.send(ctx, e)
+	why, err := c.suppressed(ctx, e.To.Address)
+	if err != nil {
+		return false, err
+	}
+	if why != "" && e.Urgency != Urgent {
+		err = &stepError{step: "send", err: errSuppressed, safe: true}
+	} else {
+		err = c.send(ctx, e)
+	}
 	if ctx.Err() != nil && err != nil {
 		// Cut off by the caller, which says nothing about the letter. It keeps its
 		// count of attempts and comes back when the lease runs out.
@@ -137,13 +149,22 @@ func (c *Courier) deliver(ctx context.Context, e Envelope) (sent bool, err error
 	switch {
 	case err == nil:
 		log.DebugContext(ctx, "mail sent")
-		return true, storeError(c.cfg.Store.MailSent(mark, e.ID, now))
+		return true, errors.Join(storeError(c.cfg.Store.MailSent(mark, e.ID, now)), c.arrived(mark, e.To.Address, why))
 	case errors.Is(err, ErrDiscard):
 		return false, storeError(c.cfg.Store.MailSent(mark, e.ID, now))
 	}
+	if errors.Is(err, ErrNoMailbox) {
+		if err := c.Suppress(mark, e.To.Address, Bounced); err != nil {
+			return false, err
+		}
+	}
 	reason, next := reasonOf(err), retryAt(now, e.Attempts+1)
 	if errors.Is(err, ErrRejected) || next.IsZero() {
-		log.ErrorContext(ctx, "mail given up", "reason", reason, "attempts", e.Attempts+1)
+		level := slog.LevelError
+		if errors.Is(err, ErrNoMailbox) || errors.Is(err, errSuppressed) {
+			level = slog.LevelInfo // what people type is not the operator's to mend
+		}
+		log.Log(ctx, level, "mail given up", "reason", reason, "attempts", e.Attempts+1)
 		return false, storeError(c.cfg.Store.MailFailed(mark, e.ID, now, time.Time{}, reason))
 	}
 	log.WarnContext(ctx, "mail failed", "reason", reason, "attempts", e.Attempts+1, "next", next)

@@ -124,6 +124,10 @@ type Mailer interface {
 // ErrRejected is wrapped by a [Mailer] when the message will never be accepted.
 var ErrRejected = errors.New("mail: rejected for good")
 
+// ErrNoMailbox is wrapped by a [Mailer], together with ErrRejected, when the server
+// says that there is no such mailbox. The courier then suppresses the address.
+var ErrNoMailbox = errors.New("mail: no such mailbox")
+
 // ErrDiscard is returned by a [Renderer] for a letter that nobody is to get.
 var ErrDiscard = errors.New("mail: nothing to send")
 

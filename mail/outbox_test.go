@@ -23,6 +23,8 @@ type outbox struct {
 	rows    map[id.Mail]*row
 	claims  int
 	failing error // of every note of a delivery
+
+	suppressed map[mail.AddressKey]mail.Suppression
 }
 
 type row struct {
@@ -159,3 +161,30 @@ type note struct {
 }
 
 func (note) Kind() string { return "test.note" }
+
+func (o *outbox) SuppressAddress(_ context.Context, address mail.AddressKey, why mail.Suppression, _ time.Time) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.suppressed == nil {
+		o.suppressed = map[mail.AddressKey]mail.Suppression{}
+	}
+	if o.suppressed[address] != mail.Complained {
+		o.suppressed[address] = why
+	}
+	return nil
+}
+
+func (o *outbox) ReleaseAddress(_ context.Context, address mail.AddressKey, why mail.Suppression) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.suppressed[address] == why {
+		delete(o.suppressed, address)
+	}
+	return nil
+}
+
+func (o *outbox) AddressSuppressed(_ context.Context, address mail.AddressKey) (mail.Suppression, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.suppressed[address], nil
+}

@@ -7,6 +7,19 @@ import (
 	"github.com/aegisrunner/account-settings/id"
 )
 
+// AddressKey stands for an address that mail does not go to: a keyed hash, so that
+// it can be kept for ever without keeping the address.
+type AddressKey = [32]byte
+
+// Suppression is why nothing but what somebody asked for goes to an address.
+type Suppression string
+
+// The reasons. Of two for one address Complained stands.
+const (
+	Bounced    Suppression = "bounced"    // there is no such mailbox
+	Complained Suppression = "complained" // whoever reads it called our mail spam
+)
+
 // Store is the reading side of the outbox. Implementations must pass
 // storetest.Mail.
 type Store interface {
@@ -30,4 +43,16 @@ type Store interface {
 	// PurgeMail removes letters that were sent or given up before t, and returns
 	// how many.
 	PurgeMail(ctx context.Context, t time.Time) (int, error)
+
+	// SuppressAddress notes since when, and why, no mail goes to an address. For
+	// one that is noted already, Complained takes the place of Bounced, and nothing
+	// else changes.
+	SuppressAddress(ctx context.Context, address AddressKey, why Suppression, now time.Time) error
+
+	// ReleaseAddress forgets that an address is suppressed, if it is for this
+	// reason. One that is not is no error.
+	ReleaseAddress(ctx context.Context, address AddressKey, why Suppression) error
+
+	// AddressSuppressed returns why, or "" for an address that is not.
+	AddressSuppressed(ctx context.Context, address AddressKey) (Suppression, error)
 }

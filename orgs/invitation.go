@@ -158,7 +158,7 @@ func (s *Service) inviteAll(ctx context.Context, tx Tx, actor audit.Actor, v Org
 	if err := s.mayInvite(ctx, tx, v, len(asked), now); err != nil {
 		return nil, err
 	}
-	in, err := s.startInviting(ctx, actor, v, mail.Urgent, now)
+	in, err := s.startInviting(ctx, actor, v, mail.Normal, now)
 	if err != nil {
 		return nil, err
 	}
@@ -375,7 +375,7 @@ func (s *Service) Resend(ctx context.Context, actor audit.Actor, ref string, inv
 		if err := s.seatFree(ctx, tx, v.ID, now); err != nil { // an expired one had none
 			return err
 		}
-		in := inviting{actor: actor, v: v, urgency: mail.Urgent, now: now}
+		in := inviting{actor: actor, v: v, urgency: mail.Normal, now: now}
 		return s.sendInvitation(ctx, tx, in, i, secret, ActionInvitationResent)
 	})
 }

@@ -36,6 +36,10 @@ func outboxTests() []check {
 		{"OldestDueMail/ZeroWhenNoneIsDue", oldestNone},
 		{"OldestDueMail/SinceWhenTheLongestWaits", oldestDue},
 		{"PurgeMail/RemovesWhatWasDoneBefore", purgeMail},
+		{"SuppressAddress/IsToldOfThatAddressAlone", suppressAddress},
+		{"SuppressAddress/AComplaintOutlastsABounce", suppressTwice},
+		{"SuppressAddress/By16AtOnce", suppressRace},
+		{"ReleaseAddress/ForItsReasonAlone", releaseAddress},
 	}
 }
 

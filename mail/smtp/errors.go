@@ -21,6 +21,7 @@ type Error struct {
 
 	reason   string
 	rejected bool
+	unknown  bool // there is no such mailbox
 	cause    error
 }
 
@@ -36,6 +37,9 @@ func (e *Error) Unwrap() []error {
 	if e.rejected {
 		out = append(out, mail.ErrRejected)
 	}
+	if e.unknown {
+		out = append(out, mail.ErrNoMailbox)
+	}
 	if e.cause != nil {
 		out = append(out, e.cause)
 	}
@@ -45,6 +49,12 @@ func (e *Error) Unwrap() []error {
 // credentials are answers about this client's sign-in, wherever they come: they
 // are the operator's to mend, and no letter's fault.
 var credentials = map[int]bool{530: true, 534: true, 535: true, 538: true}
+
+// noMailbox are the enhanced status codes (RFC 3463, RFC 7505) that say that a
+// mailbox is not there. A bare 550 may as well be about us, and says nothing.
+var noMailbox = map[string]bool{
+	"5.1.1": true, "5.1.2": true, "5.1.3": true, "5.1.6": true, "5.1.10": true, "5.2.1": true,
+}
 
 // failure classifies an error of the library.
 func failure(ctx context.Context, step string, err error) *Error {
@@ -65,6 +75,7 @@ func failure(ctx context.Context, step string, err error) *Error {
 	case e.Code != 0:
 		e.reason = fmt.Sprintf("the server answered %d", e.Code)
 		e.rejected = step == "send" && e.Code >= 500 && !credentials[e.Code]
+		e.unknown = e.rejected && refused != nil && refused.Reason == gomail.ErrSMTPRcptTo && noMailbox[refused.EnhancedStatusCode()]
 	case errors.Is(ctx.Err(), context.DeadlineExceeded) || isTimeout(err):
 		e.reason, e.cause = "timed out", errors.Join(context.DeadlineExceeded, err)
 	case ctx.Err() != nil:

@@ -221,6 +221,37 @@ func TestAnswersOfTheServer(t *testing.T) {
 	}
 }
 
+// Only a server that says that the mailbox is not there says something about the
+// address; a 550 of another kind may as well be about the sender.
+func TestAMailboxThatIsNotThere(t *testing.T) {
+	for _, tc := range []struct {
+		command string
+		code    int
+		status  gosmtp.EnhancedCode
+		gone    bool
+	}{
+		{"RCPT", 550, gosmtp.EnhancedCode{5, 1, 1}, true},
+		{"RCPT", 556, gosmtp.EnhancedCode{5, 1, 10}, true},
+		{"RCPT", 550, gosmtp.EnhancedCode{5, 2, 1}, true},
+		{"RCPT", 550, gosmtp.EnhancedCode{5, 7, 1}, false},
+		{"RCPT", 552, gosmtp.EnhancedCode{5, 2, 2}, false},
+		{"RCPT", 450, gosmtp.EnhancedCode{4, 1, 1}, false},
+		{"MAIL", 550, gosmtp.EnhancedCode{5, 1, 1}, false},
+		{"RCPT", 550, gosmtp.NoEnhancedCode, false},
+	} {
+		t.Run(fmt.Sprint(tc.command, tc.code, tc.status), func(t *testing.T) {
+			s := start(t, false, false)
+			s.failAt[tc.command] = &gosmtp.SMTPError{Code: tc.code, EnhancedCode: tc.status, Message: "no"}
+			err := mailer(t, Config{Addr: s.addr}).SendMail(t.Context(), sample())
+			require.Error(t, err)
+			require.Equal(t, tc.gone, errors.Is(err, mail.ErrNoMailbox))
+			if tc.gone {
+				require.ErrorIs(t, err, mail.ErrRejected)
+			}
+		})
+	}
+}
+
 func TestAMessageThatWasTakenIsNotSentAgain(t *testing.T) {
 	s := start(t, false, false)
 	s.failAt["RSET"] = io.ErrUnexpectedEOF // the server hangs up after it took the message

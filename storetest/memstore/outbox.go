@@ -129,3 +129,32 @@ func (o outbox) PurgeMail(ctx context.Context, t time.Time) (int, error) {
 	})
 	return n, err
 }
+
+// SuppressAddress implements [mail.Store].
+func (o outbox) SuppressAddress(ctx context.Context, address mail.AddressKey, why mail.Suppression, _ time.Time) error {
+	return o.s.update(ctx, func(ctx context.Context, sc *scope) error {
+		if sc.tx.state.suppressed[address] != mail.Complained {
+			sc.tx.state.suppressed[address] = why
+		}
+		return nil
+	})
+}
+
+// ReleaseAddress implements [mail.Store].
+func (o outbox) ReleaseAddress(ctx context.Context, address mail.AddressKey, why mail.Suppression) error {
+	return o.s.update(ctx, func(ctx context.Context, sc *scope) error {
+		if sc.tx.state.suppressed[address] == why {
+			delete(sc.tx.state.suppressed, address)
+		}
+		return nil
+	})
+}
+
+// AddressSuppressed implements [mail.Store].
+func (o outbox) AddressSuppressed(ctx context.Context, address mail.AddressKey) (mail.Suppression, error) {
+	st, err := o.s.view(ctx)
+	if err != nil {
+		return "", err
+	}
+	return st.suppressed[address], nil
+}

@@ -8,6 +8,7 @@ import (
 	"github.com/aegisrunner/account-settings/accounts"
 	"github.com/aegisrunner/account-settings/audit"
 	"github.com/aegisrunner/account-settings/id"
+	"github.com/aegisrunner/account-settings/mail"
 	"github.com/aegisrunner/account-settings/orgs"
 	"github.com/aegisrunner/account-settings/security"
 )
@@ -48,7 +49,8 @@ type state struct {
 
 	logoDiscards map[string]time.Time
 
-	letters map[id.Mail]letter
+	letters    map[id.Mail]letter
+	suppressed map[mail.AddressKey]mail.Suppression
 
 	entries     []entry // in the order they were appended
 	trees       map[id.Org]audit.Tree
@@ -67,7 +69,7 @@ func (st *state) clone() *state {
 		orgs: cloneMap(st.orgs), members: cloneMap(st.members), slugs: cloneMap(st.slugs),
 		invitations: cloneMap(st.invitations), links: cloneMap(st.links), domains: cloneMap(st.domains),
 		imports: cloneMap(st.imports), importRows: cloneMap(st.importRows), logoDiscards: cloneMap(st.logoDiscards),
-		letters: cloneMap(st.letters),
+		letters: cloneMap(st.letters), suppressed: cloneMap(st.suppressed),
 		entries: slices.Clone(st.entries), trees: cloneMap(st.trees), checkpoints: cloneMap(st.checkpoints),
 	}
 }
