@@ -7,8 +7,6 @@ import (
 	"log/slog"
 	"sync"
 	"time"
-
-	"github.com/aegisrunner/account-settings/mail"
 )
 
 // Job is periodic work. It is safe to run on any number of nodes at once and to
@@ -87,19 +85,6 @@ func (s *Settings) deliverMail(ctx context.Context) error {
 			return err
 		}
 	}
-}
-
-// SuppressMail keeps all mail from an address but what is asked for or urgent. It
-// is for what a mail provider reports after it took a letter: call it from the
-// route that takes the reports, once their signature is checked. A mailbox that
-// the server refuses is suppressed without it. See mail.Courier.Suppress.
-func (s *Settings) SuppressMail(ctx context.Context, address string, why mail.Suppression) error {
-	return s.courier.Suppress(ctx, address, why)
-}
-
-// ReleaseMail ends what SuppressMail began.
-func (s *Settings) ReleaseMail(ctx context.Context, address string) error {
-	return s.courier.Release(ctx, address)
 }
 
 // Run runs the jobs until ctx ends, and then waits for those under way. Mail

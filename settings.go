@@ -163,6 +163,7 @@ type Settings struct {
 	flows    *flows.Services
 	sessions *httpsession.Manager
 	courier  *mail.Courier
+	letters  *letters.Renderer
 	handler  http.Handler
 
 	bells   map[string]chan struct{} // of jobs that somebody waits for, by name
@@ -345,6 +346,7 @@ func (s *Settings) wireMail() error {
 	if err != nil {
 		return err
 	}
+	s.letters = renderer
 	s.courier, err = mail.NewCourier(mail.CourierConfig{
 		Store: c.Store.Mail(), Mailer: c.Mailer, Renderer: renderer, Sealer: c.Keys.ring, From: c.From, Now: c.Now, Log: c.Log,
 		AddressKey: s.addressKey,

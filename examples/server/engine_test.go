@@ -61,6 +61,7 @@ func TestEngineRunsJobs(t *testing.T) {
 			require.Eventually(t, func() bool { return e.last(t, name).State == want }, 20*time.Second, 20*time.Millisecond, name)
 		}
 		require.Equal(t, "no luck", e.last(t, "a.broken").Error)
+		require.Equal(t, "1h", e.last(t, "a.broken").Every)
 		e.runAll()
 		require.Eventually(t, func() bool { return ran.Load() == 2 }, 20*time.Second, 20*time.Millisecond)
 	})

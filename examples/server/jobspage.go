@@ -6,6 +6,7 @@ import (
 	_ "embed"
 	"html/template"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -51,7 +52,7 @@ func (p jobsPage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (e *engine) views(ctx context.Context) ([]jobView, error) {
 	var views []jobView
 	for _, j := range e.list {
-		v := jobView{Name: j.Name, Every: j.Every.String()}
+		v := jobView{Name: j.Name, Every: period(j.Every)}
 		last, err := e.client.JobList(ctx, river.NewJobListParams().TagsAny(tag(j.Name)).
 			OrderBy(river.JobListOrderByID, river.SortOrderDesc).First(1))
 		if err != nil {
@@ -63,6 +64,17 @@ func (e *engine) views(ctx context.Context) ([]jobView, error) {
 		views = append(views, v)
 	}
 	return views, nil
+}
+
+// period says how long d is, without what is zero.
+func period(d time.Duration) string {
+	text := d.String()
+	for _, zero := range []string{"m0s", "h0m"} {
+		if strings.HasSuffix(text, zero) {
+			text = text[:len(text)-2]
+		}
+	}
+	return text
 }
 
 func (v *jobView) show(r *rivertype.JobRow) {

@@ -127,6 +127,8 @@ func lookAround(v visitor) {
 		v.inspect("mail-" + kind)
 	}
 	v.inspectAt("mailbox", "/dev/mailbox")
+	v.inspectAt("mailbox-previews", "/dev/mailbox/previews?kind=orgs.invitation")
+	v.inspectAt("jobs", "/dev/jobs")
 }
 
 // showMail shows the HTML part of a mail as a mail program does, within a page of

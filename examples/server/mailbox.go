@@ -136,7 +136,7 @@ func (m *mailbox) drop(to string) error {
 	return nil
 }
 
-//go:embed mailbox.gohtml mailbox.css
+//go:embed mailbox.gohtml previews.gohtml mailbox.css
 var mailboxFiles embed.FS
 
 var mailboxPage = template.Must(template.ParseFS(mailboxFiles, "mailbox.gohtml"))
@@ -198,14 +198,17 @@ func (m *mailbox) page(w http.ResponseWriter, r *http.Request) {
 	_ = mailboxPage.Execute(w, map[string]any{"Items": list, "Current": current, "To": to})
 }
 
+// mailPolicy lets a mail show itself in a frame, and nothing in it run.
+const mailPolicy = "sandbox allow-popups allow-popups-to-escape-sandbox allow-top-navigation-by-user-activation; " +
+	"default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'self'"
+
 // html serves a mail's HTML part alone, for the frame: nothing in it runs.
 func (m *mailbox) html(w http.ResponseWriter, r *http.Request, name string) {
 	id, ok := strings.CutSuffix(name, ".html")
 	for _, it := range m.list("") {
 		if ok && it.ID == id {
 			w.Header().Set("Content-Type", "text/html; charset=utf-8")
-			w.Header().Set("Content-Security-Policy", "sandbox allow-popups allow-popups-to-escape-sandbox allow-top-navigation-by-user-activation; "+
-				"default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'self'")
+			w.Header().Set("Content-Security-Policy", mailPolicy)
 			fmt.Fprint(w, it.HTML)
 			return
 		}

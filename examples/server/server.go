@@ -212,6 +212,8 @@ func (s *server) handler() http.Handler {
 		mux.Handle("/dev/mailbox", s.devOnly(s.mailbox))
 		mux.Handle("/dev/mailbox.json", s.devOnly(s.mailbox))
 		mux.Handle("/dev/mailbox/", s.devOnly(s.mailbox))
+		mux.Handle("GET /dev/mailbox/previews", s.devOnly(previews{s.app}))
+		mux.Handle("GET /dev/mailbox/previews.html", s.devOnly(previews{s.app}))
 		mux.Handle("GET /dev/jobs", s.devOnly(jobsPage{s.engine}))
 	}
 	if s.c.devClock {

@@ -75,12 +75,12 @@ func (r *Renderer) RenderMail(ctx context.Context, kind string, to mail.Recipien
 			return m, err
 		}
 	}
-	write, known := writers[kind]
+	w, known := writers[kind]
 	if !known {
 		return mail.Message{}, fmt.Errorf("letters: unknown kind %q", kind)
 	}
 	p := r.newPage(kind, to)
-	c, err := write(p, letter)
+	c, err := w.write(p, letter)
 	if err != nil {
 		return mail.Message{}, err
 	}

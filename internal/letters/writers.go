@@ -3,6 +3,7 @@ package letters
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"time"
 
 	"github.com/aegisrunner/account-settings/accounts"
@@ -11,7 +12,11 @@ import (
 	"github.com/aegisrunner/account-settings/security"
 )
 
-type writer func(p *page, letter json.RawMessage) (mail.Content, error)
+// writer writes the letters of a kind.
+type writer struct {
+	write   func(p *page, letter json.RawMessage) (mail.Content, error)
+	example func(now time.Time) mail.Letter
+}
 
 // writers has one entry for each kind of letter.
 var writers = map[string]writer{
@@ -43,13 +48,20 @@ var writers = map[string]writer{
 
 // as reads the JSON of a letter for the function that writes it.
 func as[L mail.Letter](write func(*page, L) mail.Content) writer {
-	return func(p *page, raw json.RawMessage) (mail.Content, error) {
-		var l L
-		if err := json.Unmarshal(raw, &l); err != nil {
-			// The error would quote the letter.
-			return mail.Content{}, fmt.Errorf("letters: %s is not of its kind's form", p.kind)
-		}
-		return write(p, l), nil
+	return writer{
+		write: func(p *page, raw json.RawMessage) (mail.Content, error) {
+			var l L
+			if err := json.Unmarshal(raw, &l); err != nil {
+				// The error would quote the letter.
+				return mail.Content{}, fmt.Errorf("letters: %s is not of its kind's form", p.kind)
+			}
+			return write(p, l), nil
+		},
+		example: func(now time.Time) mail.Letter {
+			var l L
+			fill(reflect.ValueOf(&l).Elem(), "", now)
+			return l
+		},
 	}
 }
 
