@@ -10,7 +10,9 @@ import (
 // Appender records entries. Every transaction handle of the module is one.
 type Appender interface {
 	// AppendAudit stores e if, and only if, the transaction commits. One of an
-	// organization's log then waits for its seal.
+	// organization's log then waits for its seal. What reads afterwards in the
+	// transaction sees it. A store may send it along with what comes next: then a
+	// failure to store it comes from there, and at the latest from Update.
 	AppendAudit(ctx context.Context, e Entry) error
 }
 

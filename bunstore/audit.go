@@ -43,9 +43,8 @@ func appendAudit(ctx context.Context, sc *scope, e audit.Entry) error {
 	if t := clean(e.Target.ID, maxAuditText); t != "" {
 		target = t
 	}
-	_, err := sc.run(insertEntry, e.ID, at(e.At), e.Org, e.User, actor, clean(string(e.Action), maxAuditText), target,
-		string(audit.NewLine(e))).Exec(ctx)
-	return err
+	return sc.later(ctx, insertEntry, e.ID, at(e.At), e.Org, e.User, actor, clean(string(e.Action), maxAuditText), target,
+		string(audit.NewLine(e)))
 }
 
 // actorColumn returns what stands for an actor in a column, or false if it can be

@@ -32,7 +32,8 @@ type DB struct {
 	owned   bool    // the pools are closed with the DB
 
 	login   stmt // LoginByToken outside of transactions
-	keep    any  // see pools.Pools
+	keep    any  // see pools.Pools, as is hold
+	hold    any
 	current atomic.Bool
 }
 
@@ -66,7 +67,7 @@ func FromPools(p pools.Pools) (*DB, error) {
 	}
 	d.login.off = p.NoPrepare
 	if !p.NoPrepare {
-		d.keep = p.Keep
+		d.keep, d.hold = p.Keep, p.Hold
 	}
 	return d, nil
 }

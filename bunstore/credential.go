@@ -45,6 +45,7 @@ const personFrom = `
 
 var (
 	personByEmail = newStatement(`SELECT ` + personColumns + personFrom + `u.email_key = $1`)
+	personSeen    = newStatement(`SELECT ` + personColumns + `, ` + seenColumns("u.id") + personFrom + `u.email_key = $1`)
 	personByID    = newStatement(`SELECT ` + personColumns + personFrom + `u.id = $1`)
 	lockedPerson  = newStatement(`SELECT ` + personColumns + `,
 		(SELECT count(*) FROM settings_sessions AS s WHERE s.user_id = u.id) AS sessions` + personFrom + `u.id = $1`)
@@ -65,6 +66,25 @@ func (s securityReader) PersonByEmail(ctx context.Context, key string) (security
 		return security.Person{}, security.ErrPersonNotFound
 	}
 	return scanPerson(ctx, s.run(ctx, personByEmail, key))
+}
+
+// PersonSeen implements security.FactorReader.
+func (s securityReader) PersonSeen(ctx context.Context, key string, device security.Hash, country string) (security.Person, security.Seen, error) {
+	if key == "" || !plain(key) {
+		return security.Person{}, security.Seen{}, security.ErrPersonNotFound
+	}
+	if !plain(country) {
+		country = ""
+	}
+	var row struct {
+		personRow
+		seenRow
+	}
+	err := s.run(ctx, personSeen, key, digest(device), nullText(country), device[:], country).Scan(ctx, &row)
+	if err != nil {
+		return security.Person{}, security.Seen{}, missing(err, security.ErrPersonNotFound)
+	}
+	return row.person(), row.seen(), nil
 }
 
 // PersonByID implements security.Reader.
@@ -95,8 +115,7 @@ func (t securityTx) lock(ctx context.Context, st statement, arg any) error {
 	if t.tx.t.db.dialect == SQLite {
 		return nil
 	}
-	_, err := t.tx.run(st, arg).Exec(ctx)
-	return err
+	return t.tx.later(ctx, st, arg)
 }
 
 // InsertCredential implements security.Tx.

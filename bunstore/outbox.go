@@ -45,21 +45,18 @@ func (r *letterRow) envelope() mail.Envelope {
 	}
 }
 
-func enqueueMail(ctx context.Context, db bun.IDB, e mail.Envelope) error {
+var insertLetter = newInsert("settings_outbox", letterColumns)
+
+func enqueueMail(ctx context.Context, sc *scope, e mail.Envelope) error {
 	if err := checkText(e.Kind, e.To.Address, e.To.Name, e.To.Locale, e.To.Timezone); err != nil {
 		return err
 	}
-	row := letterRow{
-		ID: e.ID, Kind: e.Kind,
-		ToAddress: e.To.Address, ToName: e.To.Name, ToLocale: e.To.Locale, ToTimezone: e.To.Timezone,
-		Urgency: int(e.Urgency), Sealed: e.Sealed,
-		CreatedAt: at(e.CreatedAt), DueAt: at(e.DueAt), Attempts: e.Attempts,
+	sealed := e.Sealed
+	if sealed == nil {
+		sealed = []byte{} // NULL means blanked
 	}
-	if row.Sealed == nil {
-		row.Sealed = []byte{} // NULL means blanked
-	}
-	_, err := db.NewInsert().Model(&row).Exec(ctx)
-	return err
+	return sc.later(ctx, insertLetter, e.ID, e.Kind, e.To.Address, e.To.Name, e.To.Locale, e.To.Timezone,
+		int(e.Urgency), sealed, at(e.CreatedAt), at(e.DueAt), e.Attempts, "")
 }
 
 // ClaimMail implements mail.Store.

@@ -77,11 +77,10 @@ func (t securityTx) InsertPending(ctx context.Context, p security.PendingSignIn)
 	if err := checkText(string(p.Method)); err != nil {
 		return err
 	}
-	_, err := t.tx.run(insertPending, digest(p.Hash), p.User, p.Version, string(p.Method),
+	return t.tx.later(ctx, insertPending, digest(p.Hash), p.User, p.Version, string(p.Method),
 		at(p.Proofs.Password), at(p.Proofs.TOTP), at(p.Proofs.BackupCode),
 		at(p.Proofs.Passkey), at(p.Proofs.EmailCode), at(p.Proofs.SSO),
-		0, at(p.CreatedAt), at(p.ExpiresAt)).Exec(ctx)
-	return err
+		0, at(p.CreatedAt), at(p.ExpiresAt))
 }
 
 // TryPending implements security.FactorTx. The credential is locked first,

@@ -29,6 +29,7 @@ type transaction struct {
 	broken  error  // nothing may follow this, and nothing may be committed
 
 	first  bool        // another try follows a failure that another try can mend
+	held   atomic.Bool // a statement may have been held back, see later
 	inline atomic.Bool // a prepared statement was of no use, so none is run again
 }
 
@@ -162,8 +163,8 @@ func (d *DB) once(ctx context.Context, first bool, fn func(ctx context.Context, 
 		return nil, sc.t.again(err), err
 	}
 	finished = true
-	if err := tx.Commit(); err != nil {
-		if d.dialect == SQLite {
+	if err := sc.t.note(tx.Commit()); err != nil {
+		if d.dialect == SQLite || first && sc.t.inline.Load() {
 			discard(conn.Conn) // the transaction may still be open
 		}
 		return nil, sc.t.again(err), err
@@ -271,8 +272,12 @@ func (sc *scope) usable() error {
 	return sc.t.broken
 }
 
-// note remembers an error after which the transaction must not go on.
+// note remembers an error after which the transaction must not go on, or not with
+// prepared statements: it may be that of one that was held back.
 func (t *transaction) note(err error) error {
+	if t.held.Load() && stale(err) {
+		t.inline.Store(true)
+	}
 	if t.db.dialect.fatal(err) {
 		t.breakWith(err)
 	}

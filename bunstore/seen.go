@@ -8,15 +8,40 @@ import (
 	"github.com/aegisrunner/account-settings/security"
 )
 
+// seenRow is what is known of earlier sign-ins. It is not a table.
+type seenRow struct {
+	Any        bool  `bun:"any_seen"`
+	Device     bool  `bun:"device_seen"`
+	Country    bool  `bun:"country_seen"`
+	LastSeenAt stamp `bun:"last_seen_at"`
+}
+
+func (r *seenRow) seen() security.Seen {
+	return security.Seen{Any: r.Any, Device: r.Device, Country: r.Country, LastSeenAt: r.LastSeenAt.Time}
+}
+
+// seenColumns are those of a person, in terms of $2 and $3, the device and the
+// country or NULL, and $4 and $5, both as they are stored.
+func seenColumns(user string) string {
+	from := ` FROM settings_seen AS n WHERE n.user_id = ` + user
+	return `EXISTS (SELECT 1` + from + `) AS any_seen,
+		EXISTS (SELECT 1` + from + ` AND n.device_hash = $2) AS device_seen,
+		EXISTS (SELECT 1` + from + ` AND n.country = $3) AS country_seen,
+		(SELECT n.last_seen_at` + from + ` AND n.device_hash = $4 AND n.country = $5) AS last_seen_at`
+}
+
 var (
-	selectSeen = newStatement(`
-		SELECT EXISTS (SELECT 1 FROM settings_seen WHERE user_id = $1),
-			EXISTS (SELECT 1 FROM settings_seen WHERE user_id = $1 AND device_hash = $2),
-			EXISTS (SELECT 1 FROM settings_seen WHERE user_id = $1 AND country = $3),
-			(SELECT last_seen_at FROM settings_seen WHERE user_id = $1 AND device_hash = $4 AND country = $5)`)
+	selectSeen = newStatement(`SELECT ` + seenColumns("$1"))
 	upsertSeen = newStatement(`
 		INSERT INTO settings_seen (user_id, device_hash, country, first_seen_at, last_seen_at) VALUES ($1, $2, $3, $4, $4)
 		ON CONFLICT (user_id, device_hash, country) DO UPDATE SET last_seen_at = EXCLUDED.last_seen_at`)
+	// Most people have far less, and for them the count is all there is to do.
+	trimSeen = newStatement(`
+		DELETE FROM settings_seen WHERE user_id = $1
+		AND (SELECT count(*) FROM settings_seen WHERE user_id = $1) > $2
+		AND (device_hash, country) NOT IN (
+			SELECT device_hash, country FROM settings_seen WHERE user_id = $1
+			ORDER BY last_seen_at DESC, device_hash, country LIMIT $2)`)
 )
 
 // Seen implements security.FactorReader. What is unknown is NULL when it is
@@ -25,14 +50,9 @@ func (s securityReader) Seen(ctx context.Context, user id.User, device security.
 	if !plain(country) {
 		country = ""
 	}
-	var (
-		seen security.Seen
-		last stamp
-	)
-	err := s.run(ctx, selectSeen, user, digest(device), nullText(country), device[:], country).
-		Scan(ctx, &seen.Any, &seen.Device, &seen.Country, &last)
-	seen.LastSeenAt = last.Time
-	return seen, err
+	var row seenRow
+	err := s.run(ctx, selectSeen, user, digest(device), nullText(country), device[:], country).Scan(ctx, &row)
+	return row.seen(), err
 }
 
 // NoteSeen implements security.FactorTx.
@@ -40,14 +60,10 @@ func (t securityTx) NoteSeen(ctx context.Context, user id.User, device security.
 	if err := checkText(country); err != nil {
 		return err
 	}
-	if _, err := t.tx.run(upsertSeen, user, device[:], country, at(now)).Exec(ctx); err != nil {
+	if err := t.tx.later(ctx, upsertSeen, user, device[:], country, at(now)); err != nil {
 		return err
 	}
-	_, err := t.tx.NewRaw(`
-		DELETE FROM settings_seen WHERE user_id = ?0 AND (device_hash, country) NOT IN (
-			SELECT device_hash, country FROM settings_seen WHERE user_id = ?0
-			ORDER BY last_seen_at DESC, device_hash, country LIMIT ?1)`, user, maxSeen).Exec(ctx)
-	return err
+	return t.tx.later(ctx, trimSeen, user, maxSeen)
 }
 
 // maxSeen is how many pairs of a device and a country are kept of a person.

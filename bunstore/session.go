@@ -114,10 +114,9 @@ func (t securityTx) InsertSession(ctx context.Context, s security.Session, hash 
 		return err
 	}
 	r := newSessionRow(s, hash)
-	_, err := t.tx.run(insertSession, r.ID, r.TokenHash, r.User, r.Method, r.Connection, r.Version,
+	return t.tx.later(ctx, insertSession, r.ID, r.TokenHash, r.User, r.Method, r.Connection, r.Version,
 		r.PasswordAt, r.TOTPAt, r.BackupCodeAt, r.PasskeyAt, r.EmailCodeAt, r.SSOAt,
-		r.IP, r.UserAgent, r.SignedInAt, r.LastUsedAt, r.ExpiresAt).Exec(ctx)
-	return err
+		r.IP, r.UserAgent, r.SignedInAt, r.LastUsedAt, r.ExpiresAt)
 }
 
 // RenewSession implements security.Tx.

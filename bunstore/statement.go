@@ -50,17 +50,31 @@ func (s source) run(ctx context.Context, st statement, args ...any) *bun.RawQuer
 	case s.db.keep == nil:
 		return s.db.read.NewRaw(st.inlined, args...)
 	}
-	return s.db.read.NewRaw(st.numbered).Conn(&kept{db: s.db, st: st, args: args})
+	return s.db.read.NewRaw(st.numbered).Conn(&kept{db: s.db, mode: s.db.keep, st: st, args: args})
 }
 
 // run is NewRaw for a statement.
 func (sc *scope) run(st statement, args ...any) *bun.RawQuery {
+	return sc.runAs(sc.t.db.keep, st, args)
+}
+
+// later runs a statement whose result nobody waits for. The driver may send it
+// along with the next one of the transaction or with COMMIT, which saves a round
+// trip. What reads after it sees what it did; its failure comes from there, and at
+// the latest from the outermost Update.
+func (sc *scope) later(ctx context.Context, st statement, args ...any) error {
+	sc.t.held.Store(true)
+	_, err := sc.runAs(sc.t.db.hold, st, args).Exec(ctx)
+	return err
+}
+
+func (sc *scope) runAs(mode any, st statement, args []any) *bun.RawQuery {
 	db := sc.t.db
 	// A host's transaction is not run again, so nothing may fail that need not.
-	if db.keep == nil || sc.t.bun == nil || sc.t.inline.Load() {
+	if mode == nil || sc.t.bun == nil || sc.t.inline.Load() {
 		return sc.NewRaw(st.inlined, args...)
 	}
-	return db.write.NewRaw(st.numbered).Conn(&kept{db: db, sc: sc, st: st, args: args})
+	return db.write.NewRaw(st.numbered).Conn(&kept{db: db, sc: sc, mode: mode, st: st, args: args})
 }
 
 // kept runs one statement prepared. bun, which has been given no arguments, runs
@@ -68,6 +82,7 @@ func (sc *scope) run(st statement, args ...any) *bun.RawQuery {
 type kept struct {
 	db   *DB
 	sc   *scope // nil outside of transactions
+	mode any    // for the driver
 	st   statement
 	args []any
 }
@@ -82,7 +97,7 @@ func (k *kept) conn() bun.IConn {
 // values are the arguments as database/sql and pgx take them.
 func (k *kept) values() ([]any, error) {
 	values := make([]any, 0, len(k.args)+1)
-	values = append(values, k.db.keep)
+	values = append(values, k.mode)
 	for _, arg := range k.args {
 		v, ok := arg.(driver.Valuer)
 		if !ok {

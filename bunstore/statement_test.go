@@ -122,7 +122,7 @@ func TestTheWayInIsPrepared(t *testing.T) {
 		config postgres.Config
 		kept   int
 	}{
-		"kept":             {postgres.Config{}, 14},
+		"kept":             {postgres.Config{}, 17},
 		"a pooler":         {postgres.Config{NoPrepare: true}, 0},
 		"no cache by DSN":  {postgres.Config{DSN: "statement_cache_capacity=0"}, 0},
 		"a cache of three": {postgres.Config{DSN: "statement_cache_capacity=3"}, 3},

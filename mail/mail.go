@@ -62,7 +62,9 @@ type Envelope struct {
 
 // Outbox takes letters. Every transaction handle of the module is one.
 type Outbox interface {
-	// EnqueueMail stores e if, and only if, the transaction commits.
+	// EnqueueMail stores e if, and only if, the transaction commits. A store may
+	// send it along with what comes next: then a failure to store it comes from
+	// there, and at the latest from Update.
 	EnqueueMail(ctx context.Context, e Envelope) error
 }
 

@@ -142,6 +142,10 @@ type FactorReader interface {
 	// nothing is known.
 	Seen(ctx context.Context, user id.User, device Hash, country string) (Seen, error)
 
+	// PersonSeen is PersonByEmail, and Seen of who was found, in one look-up. It is
+	// made for addresses that nobody has as well, see ErrPersonNotFound there.
+	PersonSeen(ctx context.Context, key string, device Hash, country string) (Person, Seen, error)
+
 	// AlertByHash returns a link that SpendAlert would accept at now, else
 	// ErrLinkGone.
 	AlertByHash(ctx context.Context, hash Hash, now time.Time) (Alert, error)

@@ -2,6 +2,7 @@ package security
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"time"
 
@@ -28,7 +29,27 @@ type origin struct {
 }
 
 // originOf asks the same of somebody unknown as of a person.
-func (s *Service) originOf(ctx context.Context, actor audit.Actor, p Person) (o origin, err error) {
+func (s *Service) originOf(ctx context.Context, actor audit.Actor, p Person) (origin, error) {
+	o := s.arrival(ctx, actor)
+	seen, err := s.c.Store.Seen(ctx, p.ID, o.device, o.place.CountryCode)
+	o.compare(seen, actor)
+	return o, err
+}
+
+// originOfEmail is originOf for whoever has an address, together with who it is:
+// nobody, if nobody has it.
+func (s *Service) originOfEmail(ctx context.Context, actor audit.Actor, key string) (Person, origin, error) {
+	o := s.arrival(ctx, actor)
+	p, seen, err := s.c.Store.PersonSeen(ctx, key, o.device, o.place.CountryCode)
+	if errors.Is(err, ErrPersonNotFound) {
+		err = nil
+	}
+	o.compare(seen, actor)
+	return p, o, err
+}
+
+// arrival is what can be said of an origin whoever comes from there.
+func (s *Service) arrival(ctx context.Context, actor audit.Actor) (o origin) {
 	o.place = s.Place(ctx, actor.IP)
 	o.device = actor.Device
 	if o.device == (Hash{}) {
@@ -38,9 +59,13 @@ func (s *Service) originOf(ctx context.Context, actor audit.Actor, p Person) (o 
 		o.device = s.c.MAC("security.device", []byte(d.Name()+"\x00"+surroundings(actor.IP)))
 		o.fresh = token.New()
 	}
-	o.seen, err = s.c.Store.Seen(ctx, p.ID, o.device, o.place.CountryCode)
-	o.known = actor.Device != (Hash{}) && o.seen.Device
-	return o, err
+	return o
+}
+
+// compare adds what is known of the one who comes from there.
+func (o *origin) compare(seen Seen, actor audit.Actor) {
+	o.seen = seen
+	o.known = actor.Device != (Hash{}) && seen.Device
 }
 
 // without makes nothing to recognise a client by that keeps no cookies.

@@ -52,11 +52,7 @@ func (s *Service) SignIn(ctx context.Context, actor audit.Actor, in SignIn) (Out
 	if err != nil {
 		return Outcome{}, err
 	}
-	p, err := s.c.Store.PersonByEmail(ctx, addr.Key)
-	if err != nil && !errors.Is(err, ErrPersonNotFound) {
-		return Outcome{}, err
-	}
-	o, err := s.originOf(ctx, actor, p)
+	p, o, err := s.originOfEmail(ctx, actor, addr.Key)
 	if err != nil {
 		return Outcome{}, err
 	}

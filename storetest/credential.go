@@ -46,6 +46,8 @@ func (w *world) notAPerson(key string) {
 	w.Helper()
 	_, err := w.s.Security().PersonByEmail(w.ctx, key)
 	w.refused("PersonByEmail", err, security.ErrPersonNotFound)
+	_, _, err = w.s.Security().PersonSeen(w.ctx, key, hashOf("laptop"), "GB")
+	w.refused("PersonSeen", err, security.ErrPersonNotFound)
 }
 
 // asPerson returns what security knows of somebody stored by person.

@@ -177,6 +177,8 @@ func factorReadersCancelled(w *world) {
 	w.outage("PendingByToken", err)
 	_, err = s.Seen(ctx, ada.ID, hashOf("device"), "GB")
 	w.outage("Seen", err)
+	_, _, err = s.PersonSeen(ctx, ada.EmailKey, hashOf("device"), "GB")
+	w.outage("PersonSeen", err)
 	_, err = s.AlertByHash(ctx, alert.Hash, base)
 	w.outage("AlertByHash", err)
 }

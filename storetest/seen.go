@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/aegisrunner/account-settings/accounts"
 	"github.com/aegisrunner/account-settings/id"
 	"github.com/aegisrunner/account-settings/security"
 )
@@ -34,6 +35,17 @@ func (w *world) wantSeen(user id.User, device security.Hash, country string, wan
 	got, err := w.s.Security().Seen(w.ctx, user, device, country)
 	w.must(err)
 	w.same("Seen in "+strconv.Quote(country), got, want)
+	u, err := w.s.Accounts().UserByID(w.ctx, user)
+	if errors.Is(err, accounts.ErrUserNotFound) {
+		return
+	}
+	w.must(err)
+	p, err := w.s.Security().PersonByEmail(w.ctx, u.EmailKey)
+	w.must(err)
+	person, got, err := w.s.Security().PersonSeen(w.ctx, u.EmailKey, device, country)
+	w.must(err)
+	w.same("the person of PersonSeen", person, p)
+	w.same("PersonSeen in "+strconv.Quote(country), got, want)
 }
 
 func seenApart(w *world) {

@@ -4,6 +4,7 @@ package postgres
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"time"
@@ -62,16 +63,8 @@ func OpenWith(ctx context.Context, c Config) (*bunstore.DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("postgres: %w", err) // pgx leaves the password out
 	}
-	// bun writes arguments into the SQL text. Every text is new, and preparing
-	// each would take two round trips more. The statements whose text is always
-	// the same ask for the cache themselves.
-	conf.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
-	var keep any
-	if conf.StatementCacheCapacity > 0 { // of the DSN
-		keep = pgx.QueryExecModeCacheStatement
-	}
-
-	pool := stdlib.OpenDB(*conf)
+	p := pools.Pools{Owned: true, NoPrepare: c.NoPrepare}
+	pool := openPool(conf, &p)
 	open := c.MaxOpenConns
 	if open == 0 {
 		open = 20
@@ -89,8 +82,9 @@ func OpenWith(ctx context.Context, c Config) (*bunstore.DB, error) {
 	pool.SetConnMaxLifetime(lifetime)
 	pool.SetConnMaxIdleTime(connMaxIdleTime)
 
-	bdb := bun.NewDB(pool, pgdialect.New())
-	db, err := bunstore.FromPools(pools.Pools{Write: bdb, Read: bdb, Owned: true, NoPrepare: c.NoPrepare, Keep: keep})
+	p.Write = bun.NewDB(pool, pgdialect.New())
+	p.Read = p.Write
+	db, err := bunstore.FromPools(p)
 	if err != nil {
 		return nil, errors.Join(err, pool.Close())
 	}
@@ -103,4 +97,17 @@ func OpenWith(ctx context.Context, c Config) (*bunstore.DB, error) {
 		return nil, errors.Join(fmt.Errorf("postgres: open: %w", err), db.Close())
 	}
 	return db, nil
+}
+
+// openPool makes the connections, and says in p what they can do.
+func openPool(conf *pgx.ConnConfig, p *pools.Pools) *sql.DB {
+	if p.NoPrepare || conf.StatementCacheCapacity == 0 { // of the DSN
+		// bun writes arguments into the SQL text. Every text is new, and preparing
+		// each would take two round trips more.
+		conf.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
+		return stdlib.OpenDB(*conf)
+	}
+	conf.DefaultQueryExecMode = pgx.QueryExecModeCacheStatement
+	p.Keep, p.Hold = keep, hold
+	return sql.OpenDB(connector{stdlib.GetConnector(*conf)})
 }

@@ -30,6 +30,16 @@ func (r securityReader) PersonByEmail(ctx context.Context, key string) (security
 	return r.findPerson(ctx, func(u accounts.User) bool { return u.EmailKey == key })
 }
 
+// PersonSeen implements [security.FactorReader].
+func (r securityReader) PersonSeen(ctx context.Context, key string, device security.Hash, country string) (security.Person, security.Seen, error) {
+	p, err := r.PersonByEmail(ctx, key)
+	if err != nil {
+		return security.Person{}, security.Seen{}, err
+	}
+	seen, err := r.Seen(ctx, p.ID, device, country)
+	return p, seen, err
+}
+
 // PersonByID implements [security.Reader].
 func (r securityReader) PersonByID(ctx context.Context, user id.User) (security.Person, error) {
 	return r.findPerson(ctx, func(u accounts.User) bool { return u.ID == user })

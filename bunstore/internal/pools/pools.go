@@ -11,5 +11,9 @@ type Pools struct {
 
 	// Keep, as the first argument of a statement with $1, $2, …, makes the driver
 	// keep the statement prepared on the connection; nil if it knows no such thing.
-	Keep any
+	//
+	// Hold does so too, and lets the driver hold the statement back within a
+	// transaction: it is sent along with the next one or with COMMIT, which then
+	// returns its failure. How many rows it changes is not known.
+	Keep, Hold any
 }
