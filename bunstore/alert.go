@@ -21,6 +21,8 @@ type alertRow struct {
 
 const alertColumns = "token_hash, user_id, signed_in_at, expires_at"
 
+var insertAlert = newInsert("settings_alerts", alertColumns)
+
 func (r *alertRow) alert() security.Alert {
 	return security.Alert{Hash: security.Hash(r.Hash), User: r.User, SignedInAt: r.SignedInAt.Time, ExpiresAt: r.ExpiresAt.Time}
 }
@@ -38,10 +40,7 @@ func (s securityReader) AlertByHash(ctx context.Context, hash security.Hash, now
 
 // InsertAlert implements security.FactorTx.
 func (t securityTx) InsertAlert(ctx context.Context, a security.Alert) error {
-	_, err := t.tx.NewInsert().Model(&alertRow{
-		Hash: digest(a.Hash), User: a.User, SignedInAt: at(a.SignedInAt), ExpiresAt: at(a.ExpiresAt),
-	}).Exec(ctx)
-	return err
+	return t.tx.later(ctx, insertAlert, digest(a.Hash), a.User, at(a.SignedInAt), at(a.ExpiresAt))
 }
 
 // SpendAlert implements security.FactorTx.

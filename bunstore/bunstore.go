@@ -31,7 +31,7 @@ type DB struct {
 	read    *bun.DB // reads outside of transactions; may be write
 	owned   bool    // the pools are closed with the DB
 
-	login   stmt // LoginByToken outside of transactions
+	login   stmt // LoginByToken outside of transactions, where keep is nil
 	keep    any  // see pools.Pools, as is hold
 	hold    any
 	current atomic.Bool

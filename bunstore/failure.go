@@ -21,11 +21,13 @@ func (t accountsTx) BumpRequests(ctx context.Context, key accounts.Hash, now tim
 
 func (w writer) bump(ctx context.Context, key digest, now time.Time, window time.Duration) (int, error) {
 	var n int
-	err := w.tx.NewRaw(`
-		INSERT INTO settings_failures AS f (key, failures, started_at) VALUES (?0, 1, ?1)
-		ON CONFLICT (key) DO UPDATE SET
-			failures   = CASE WHEN f.started_at <= ?2 THEN 1 ELSE f.failures + 1 END,
-			started_at = CASE WHEN f.started_at <= ?2 THEN EXCLUDED.started_at ELSE f.started_at END
-		RETURNING failures`, key, at(now), at(now.Add(-window))).Scan(ctx, &n)
+	err := w.tx.run(bumpFailures, key, at(now), at(now.Add(-window))).Scan(ctx, &n)
 	return n, err
 }
+
+var bumpFailures = newStatement(`
+	INSERT INTO settings_failures AS f (key, failures, started_at) VALUES ($1, 1, $2)
+	ON CONFLICT (key) DO UPDATE SET
+		failures   = CASE WHEN f.started_at <= $3 THEN 1 ELSE f.failures + 1 END,
+		started_at = CASE WHEN f.started_at <= $3 THEN EXCLUDED.started_at ELSE f.started_at END
+	RETURNING failures`)

@@ -24,8 +24,9 @@ LEFT JOIN settings_credentials AS c ON c.user_id = s.user_id
 WHERE u.deleted_at IS NULL AND s.token_hash = `
 
 // LoginByToken implements security.Reader. Outside of transactions the statement
-// is prepared once on every connection and bun is passed by, which takes half the
-// time: every request of every signed-in person comes through here.
+// is prepared once on every connection, by the driver or else by database/sql, and
+// bun is passed by, which takes half the time: every request of every signed-in
+// person comes through here.
 func (s securityReader) LoginByToken(ctx context.Context, hash security.Hash) (security.Login, error) {
 	if s.sc == nil && s.db.scope(ctx) == nil {
 		return s.db.loginByToken(ctx, hash)
@@ -35,17 +36,24 @@ func (s securityReader) LoginByToken(ctx context.Context, hash security.Hash) (s
 
 func (d *DB) loginByToken(ctx context.Context, hash security.Hash) (security.Login, error) {
 	if !d.login.off {
-		var login security.Login
-		prepared, err := d.login.get(ctx, d.read.DB, loginSQL+"$1") //nolint:sqlclosecheck // closed by DB.Close
-		if err == nil {
-			login, err = scanLogin(prepared.QueryRowContext(ctx, hash[:]))
-		}
+		login, err := d.preparedLogin(ctx, hash)
 		if !stale(err) {
 			return login, err
 		}
 	}
 	// By bun, as pgx would recognise the text of the prepared statement.
 	return scanLogin(d.read.QueryRowContext(ctx, loginSQL+"?", digest(hash)))
+}
+
+func (d *DB) preparedLogin(ctx context.Context, hash security.Hash) (security.Login, error) {
+	if d.keep != nil {
+		return scanLogin(d.read.DB.QueryRowContext(ctx, loginSQL+"$1", d.keep, hash[:]))
+	}
+	prepared, err := d.login.get(ctx, d.read.DB, loginSQL+"$1") //nolint:sqlclosecheck // closed by DB.Close
+	if err != nil {
+		return security.Login{}, err
+	}
+	return scanLogin(prepared.QueryRowContext(ctx, hash[:]))
 }
 
 // stale reports whether a prepared statement has outlived what it was made for:

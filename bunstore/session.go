@@ -45,7 +45,10 @@ const sessionColumns = "id, token_hash, user_id, method, connection, version, " 
 
 var (
 	insertSession = newInsert("settings_sessions", sessionColumns)
-	renewSession  = newStatement(`
+	trimSessions  = newStatement(`
+		DELETE FROM settings_sessions WHERE user_id = $1 AND id NOT IN (
+			SELECT id FROM settings_sessions WHERE user_id = $1 ORDER BY signed_in_at DESC, id DESC LIMIT $2)`)
+	renewSession = newStatement(`
 		UPDATE settings_sessions SET version = $3, password_at = $4, totp_at = $5, backup_code_at = $6, passkey_at = $7,
 			email_code_at = $8, sso_at = $9, token_hash = COALESCE($10, token_hash)
 		WHERE id = $1 AND user_id = $2`)
@@ -172,8 +175,5 @@ func (t securityTx) RevokeSessions(ctx context.Context, user id.User, except id.
 
 // TrimSessions implements security.Tx.
 func (t securityTx) TrimSessions(ctx context.Context, user id.User, keep int) (int, error) {
-	return affected(t.tx.NewRaw(`
-		DELETE FROM settings_sessions WHERE user_id = ?0 AND id NOT IN (
-			SELECT id FROM settings_sessions WHERE user_id = ?0 ORDER BY signed_in_at DESC, id DESC LIMIT ?1)`,
-		user, max(keep, 0)).Exec(ctx))
+	return affected(t.tx.run(trimSessions, user, max(keep, 0)).Exec(ctx))
 }

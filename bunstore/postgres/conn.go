@@ -112,14 +112,39 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 		}
 		return c.Conn.QueryContext(ctx, query, simple(args))
 	case len(c.held) == 0:
-		return c.Conn.QueryContext(ctx, query, args[1:])
+		return c.query(ctx, query, values)
 	}
 	results, err := c.pipeline(ctx, statement{query, values})
 	if err != nil {
 		return nil, err
 	}
-	r, err := newRows(results)
-	return r, unsent(err)
+	inner, err := results.Query()
+	if err != nil {
+		_ = results.Close()
+		return nil, unsent(err)
+	}
+	r, err := readAhead(inner, results)
+	if err != nil {
+		return nil, unsent(err)
+	}
+	return r, nil
+}
+
+// query runs a statement that is kept, alone.
+func (c *conn) query(ctx context.Context, query string, values []any) (driver.Rows, error) {
+	inner := c.Conn.Conn()
+	if inner.IsClosed() {
+		return nil, driver.ErrBadConn
+	}
+	found, err := inner.Query(ctx, query, values...)
+	if err != nil {
+		return nil, unsent(err)
+	}
+	r, err := readAhead(found, nil)
+	if err != nil {
+		return nil, unsent(err)
+	}
+	return r, nil
 }
 
 // PrepareContext implements driver.ConnPrepareContext.

@@ -1,42 +1,42 @@
 package postgres
 
 import (
+	"bytes"
 	"database/sql/driver"
+	"encoding/binary"
 	"fmt"
 	"io"
+	"math"
+	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// rows are those of the last statement of a pipeline.
+// rows are those of a statement that is kept. Those of stdlib look up again for
+// each query how to decode each column, which is half of what a look-up costs.
 type rows struct {
-	results pgx.BatchResults
-	rows    pgx.Rows
-	first   bool // the first row has been read ahead, if there is one
-	more    bool
+	pgx.Rows
+	results pgx.BatchResults // of the pipeline that the statement was sent in, or nil
+	ahead   bool             // a row has been read, and not asked for
+	more    bool             // there was one
 }
 
-// newRows reads the first row ahead: only then is it known whether the statement
-// has failed. After an error the results are closed.
-func newRows(results pgx.BatchResults) (*rows, error) {
-	inner, err := results.Query()
-	if err != nil {
-		_ = results.Close()
-		return nil, err
-	}
-	more := inner.Next()
+// readAhead reads the first row: only then is it known whether the statement has
+// failed. After an error everything is closed.
+func readAhead(inner pgx.Rows, results pgx.BatchResults) (*rows, error) {
+	r := &rows{Rows: inner, results: results, ahead: true, more: inner.Next()}
 	if err := inner.Err(); err != nil {
-		inner.Close()
-		_ = results.Close()
+		_ = r.Close()
 		return nil, err
 	}
-	return &rows{results, inner, true, more}, nil
+	return r, nil
 }
 
 // Columns implements driver.Rows.
 func (r *rows) Columns() []string {
-	fields := r.rows.FieldDescriptions()
+	fields := r.FieldDescriptions()
 	names := make([]string, len(fields))
 	for i := range fields {
 		names[i] = fields[i].Name
@@ -46,48 +46,75 @@ func (r *rows) Columns() []string {
 
 // Close implements driver.Rows.
 func (r *rows) Close() error {
-	r.rows.Close()
-	return r.results.Close()
+	r.Rows.Close()
+	if r.results != nil {
+		return r.results.Close()
+	}
+	return r.Err()
 }
 
 // Next implements driver.Rows.
 func (r *rows) Next(dest []driver.Value) error {
-	more := r.more
-	if !r.first {
-		more = r.rows.Next()
+	if r.ahead {
+		r.ahead = false
+	} else {
+		r.more = r.Rows.Next()
 	}
-	r.first = false
-	if !more {
-		if err := r.rows.Err(); err != nil {
+	if !r.more {
+		if err := r.Err(); err != nil {
 			return err
 		}
 		return io.EOF
 	}
-	values, err := r.rows.Values()
-	if err != nil {
-		return err
-	}
-	for i, v := range values {
-		if dest[i], err = value(v); err != nil {
+	fields := r.FieldDescriptions()
+	for i, raw := range r.RawValues() {
+		var err error
+		if dest[i], err = decode(&fields[i], raw); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// value turns what pgx makes of a column into what database/sql scans. Columns
-// that need more, such as JSON, are read by statements without a mode.
-func value(v any) (driver.Value, error) {
-	switch v := v.(type) {
-	case int32:
-		return int64(v), nil
-	case int16:
-		return int64(v), nil
-	case [16]byte:
-		return pgtype.UUID{Bytes: v, Valid: true}.Value()
+// epoch is from when PostgreSQL counts microseconds.
+var epoch = time.Date(2000, time.January, 1, 0, 0, 0, 0, time.UTC)
+
+// decode returns a column as database/sql scans it. UUIDs are 16 bytes that are
+// overwritten by the next row. Types that are in none of our tables are refused.
+func decode(f *pgconn.FieldDescription, raw []byte) (driver.Value, error) {
+	if raw == nil {
+		return nil, nil
 	}
-	if !driver.IsValue(v) {
-		return nil, fmt.Errorf("postgres: a column of %T in a statement that is kept", v)
+	if f.Format == pgx.TextFormatCode { // as pgx asks for text and JSON
+		return string(raw), nil
 	}
-	return v, nil
+	switch f.DataTypeOID {
+	case pgtype.BoolOID:
+		return len(raw) == 1 && raw[0] != 0, nil
+	case pgtype.Int2OID, pgtype.Int4OID, pgtype.Int8OID:
+		return integer(raw)
+	case pgtype.UUIDOID:
+		return raw, nil
+	case pgtype.ByteaOID:
+		return bytes.Clone(raw), nil
+	case pgtype.TimestamptzOID:
+		n, err := integer(raw)
+		if err == nil && (n == math.MaxInt64 || n == math.MinInt64) {
+			err = fmt.Errorf("postgres: column %s is infinity", f.Name)
+		}
+		return epoch.Add(time.Duration(n) * time.Microsecond), err
+	}
+	return nil, fmt.Errorf("postgres: column %s is of a type (OID %d) that no statement which is kept may have", f.Name, f.DataTypeOID)
+}
+
+func integer(raw []byte) (int64, error) {
+	switch len(raw) {
+	case 2:
+		return int64(int16(binary.BigEndian.Uint16(raw))), nil //nolint:gosec // two's complement
+	case 4:
+		return int64(int32(binary.BigEndian.Uint32(raw))), nil //nolint:gosec // two's complement
+	case 8:
+		return int64(binary.BigEndian.Uint64(raw)), nil //nolint:gosec // two's complement
+	}
+	return 0, fmt.Errorf("postgres: an integer of %d bytes", len(raw))
 }

@@ -1,0 +1,7 @@
+package postgres
+
+// The modes of statements, for tests that speak to the driver.
+const (
+	Keep = keep
+	Hold = hold
+)
