@@ -43,6 +43,11 @@ type conn struct {
 	*stdlib.Conn
 	within bool        // between BEGIN and the end of the transaction
 	held   []statement // BEGIN, if it is among them, comes first
+
+	// lost is why something that had been held back was not run. The server may not
+	// have heard of it, so it is not up to the server to refuse what comes after:
+	// without BEGIN each statement would be committed by itself.
+	lost error
 }
 
 type statement struct {
@@ -68,7 +73,7 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 	if c.Conn.Conn().IsClosed() {
 		return nil, driver.ErrBadConn
 	}
-	c.within = true
+	c.within, c.lost = true, nil
 	c.held = append(c.held[:0], begin)
 	return &transaction{c, ctx}, nil
 }
@@ -79,12 +84,14 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 	switch {
 	case m == 0:
 		if strings.HasPrefix(query, "ROLLBACK TO SAVEPOINT ") {
-			c.drop() // made since the savepoint, which was sent
+			c.undo()
 		}
 		if err := c.send(ctx); err != nil {
 			return nil, err
 		}
 		return c.Conn.ExecContext(ctx, query, simple(args))
+	case c.lost != nil:
+		return nil, c.lost
 	case m == hold && c.within:
 		c.held = append(c.held, statement{query, values})
 		return heldResult{}, nil
@@ -111,6 +118,8 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 			return nil, err
 		}
 		return c.Conn.QueryContext(ctx, query, simple(args))
+	case c.lost != nil:
+		return nil, c.lost
 	case len(c.held) == 0:
 		return c.query(ctx, query, values)
 	}
@@ -210,24 +219,36 @@ func simple(args []driver.NamedValue) []driver.NamedValue {
 // send sends what has been held back, and waits for it.
 func (c *conn) send(ctx context.Context) error {
 	switch {
+	case c.lost != nil:
+		return c.lost
 	case len(c.held) == 0:
 		return nil
 	case c.begins():
 		// Alone it is not worth preparing. And after statements that a connection
 		// could not keep, a transaction does without any.
 		c.drop()
-		_, err := c.Conn.Conn().Exec(ctx, begin.query, pgx.QueryExecModeSimpleProtocol)
-		return unsent(err)
+		_, c.lost = c.Conn.Conn().Exec(ctx, begin.query, pgx.QueryExecModeSimpleProtocol)
+		return unsent(c.lost)
 	}
 	results, err := c.pipeline(ctx)
 	if err != nil {
 		return err
 	}
-	return results.Close()
+	c.lost = results.Close()
+	return c.lost
 }
 
 // begins reports whether BEGIN is all that has been held back.
 func (c *conn) begins() bool { return len(c.held) == 1 && c.held[0].query == begin.query }
+
+// undo forgets what has been held back and what was lost: all of it since the
+// latest savepoint, before which the connection sent what it had.
+func (c *conn) undo() {
+	c.drop()
+	if c.Conn.Conn().PgConn().TxStatus() != 'I' {
+		c.lost = nil
+	}
+}
 
 // drop forgets what has been held back.
 func (c *conn) drop() {
@@ -255,6 +276,7 @@ func (c *conn) pipeline(ctx context.Context, more ...statement) (pgx.BatchResult
 	for range held {
 		if _, err := results.Exec(); err != nil {
 			_ = results.Close()
+			c.lost = err
 			return nil, unsent(err)
 		}
 	}
@@ -279,13 +301,13 @@ type transaction struct {
 // Commit implements driver.Tx.
 func (t *transaction) Commit() error {
 	tag, err := t.commit()
-	t.c.within = false
 	if err != nil {
 		// What failed may be a statement before COMMIT, which leaves the
 		// transaction open.
 		_ = t.Rollback()
 		return err
 	}
+	t.end()
 	if tag.String() == "ROLLBACK" {
 		return pgx.ErrTxCommitRollback
 	}
@@ -313,8 +335,7 @@ func (t *transaction) commit() (pgconn.CommandTag, error) {
 
 // Rollback implements driver.Tx. Nothing of what was held back is sent.
 func (t *transaction) Rollback() error {
-	t.c.drop()
-	t.c.within = false
+	t.end()
 	inner := t.c.Conn.Conn()
 	if inner.IsClosed() || inner.PgConn().TxStatus() == 'I' {
 		return nil
@@ -324,4 +345,9 @@ func (t *transaction) Rollback() error {
 		_ = inner.Close(t.ctx) // nobody knows what state it is in
 	}
 	return err
+}
+
+func (t *transaction) end() {
+	t.c.drop()
+	t.c.within, t.c.lost = false, nil
 }

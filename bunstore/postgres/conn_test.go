@@ -146,3 +146,77 @@ func TestATransactionWithOptions(t *testing.T) {
 	require.ErrorContains(t, err, "read-only")
 	require.NoError(t, tx.Rollback())
 }
+
+// What fails before the server has heard of BEGIN ends the transaction all the
+// same: what comes after it must not be committed by itself.
+func TestWhatFailsAlongWithBegin(t *testing.T) {
+	pool := poolOf(t, one(t))
+	_, err := pool.ExecContext(t.Context(), `CREATE TABLE host (n int)`)
+	require.NoError(t, err)
+	for name, fail := range map[string]func(tx *sql.Tx) error{
+		"a statement that cannot be prepared": func(tx *sql.Tx) error {
+			_, err := tx.ExecContext(t.Context(), `INSERT INTO nowhere VALUES (1)`, postgres.Keep)
+			return err
+		},
+		"a query that cannot be prepared": func(tx *sql.Tx) error {
+			_, err := keptRows(t.Context(), tx, `SELECT n FROM nowhere`)
+			return err
+		},
+		"an argument that the server refuses": func(tx *sql.Tx) error {
+			_, err := tx.ExecContext(t.Context(), `INSERT INTO host VALUES ($1::int)`, postgres.Keep, "seven")
+			return err
+		},
+		"an argument that cannot be sent": func(tx *sql.Tx) error {
+			_, err := tx.ExecContext(t.Context(), `INSERT INTO host VALUES ($1::int)`, postgres.Keep, struct{ n int }{7})
+			return err
+		},
+		"one that was held back": func(tx *sql.Tx) error {
+			_, err := tx.ExecContext(t.Context(), `INSERT INTO nowhere VALUES (1)`, postgres.Hold)
+			require.NoError(t, err)
+			_, err = tx.ExecContext(t.Context(), `INSERT INTO host VALUES (1)`)
+			return err
+		},
+	} {
+		tx, err := pool.BeginTx(t.Context(), nil)
+		require.NoError(t, err, name)
+		require.Error(t, fail(tx), name)
+		for _, m := range [][]any{nil, {postgres.Keep}} {
+			_, err = tx.ExecContext(t.Context(), `INSERT INTO host VALUES (7)`, m...)
+			require.Error(t, err, name)
+		}
+		_, _ = tx.ExecContext(t.Context(), `INSERT INTO host VALUES (7)`, postgres.Hold) // refused now or later
+		_, err = keptRows(t.Context(), tx, `SELECT n FROM host`)
+		require.Error(t, err, name)
+		_, err = tx.PrepareContext(t.Context(), `SELECT n FROM host`)
+		require.Error(t, err, name)
+		require.Error(t, tx.Commit(), name)
+
+		values, err := keptRows(t.Context(), pool, `SELECT n FROM host`)
+		require.NoError(t, err, name)
+		require.Empty(t, values, name)
+	}
+}
+
+// A failure since a savepoint is forgotten with it, and what was before is not.
+func TestWhatIsLostSinceASavepoint(t *testing.T) {
+	pool := poolOf(t, one(t))
+	_, err := pool.ExecContext(t.Context(), `CREATE TABLE host (n int)`)
+	require.NoError(t, err)
+	tx, err := pool.BeginTx(t.Context(), nil)
+	require.NoError(t, err)
+	run := func(query string, args ...any) error {
+		_, err := tx.ExecContext(t.Context(), query, args...)
+		return err
+	}
+	require.NoError(t, run(`INSERT INTO host VALUES (1)`, postgres.Hold))
+	require.NoError(t, run(`SAVEPOINT a`))
+	require.NoError(t, run(`INSERT INTO nowhere VALUES (1)`, postgres.Hold))
+	require.Error(t, run(`INSERT INTO host VALUES (2)`, postgres.Keep))
+	require.Error(t, run(`INSERT INTO host VALUES (3)`, postgres.Hold))
+	require.NoError(t, run(`ROLLBACK TO SAVEPOINT a`))
+	require.NoError(t, run(`INSERT INTO host VALUES (4)`, postgres.Hold))
+	require.NoError(t, tx.Commit())
+	values, err := keptRows(t.Context(), pool, `SELECT n FROM host ORDER BY n`)
+	require.NoError(t, err)
+	require.Equal(t, []int{1, 4}, values)
+}
