@@ -280,7 +280,7 @@ var factorMutants = []mutant{
 		"seen.go", "if p.user != user {", "if p.user != user && false {"),
 	broken("who signs in was never there",
 		"Seen/KnowsDeviceAndCountryApart NoteSeen/TheSameBy16AtOnce",
-		"credential.go", "return p, seen, err", "return p, security.Seen{}, err"),
+		"credential.go", "return p, seen, err", "seen = security.Seen{}\n\treturn p, seen, err"),
 	broken("a device is noted once",
 		"NoteSeen/LastSeenAtIsOfThePair",
 		"seen.go", "st.seen[place{user, device, country}] = now", "if _, ok := st.seen[place{user, device, country}]; !ok {\n\t\tst.seen[place{user, device, country}] = now\n\t}"),
