@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -133,6 +134,14 @@ func TestRoundTripsOfATransaction(t *testing.T) {
 		}, 2},
 		"both, then a lock": {func(ctx context.Context, tx security.Tx) error {
 			return errors.Join(append2(ctx, tx), lock(ctx, tx))
+		}, 2},
+		"very many entries": {func(ctx context.Context, tx security.Tx) error {
+			for range 150 { // with BEGIN and COMMIT, in two parts
+				if err := tx.AppendAudit(ctx, newEntry(u)); err != nil {
+					return err
+				}
+			}
+			return nil
 		}, 2},
 		"signing in": {func(ctx context.Context, tx security.Tx) error {
 			p, err := tx.LockPerson(ctx, u.ID)
@@ -309,4 +318,35 @@ func TestPreparedByTheHostInATransaction(t *testing.T) {
 	require.NoError(t, stmt.Close())
 	require.NoError(t, tx.Rollback())
 	require.Equal(t, "Ada Lovelace", nameOf(t, db, u))
+}
+
+// A statement that was held back may wait for a lock when the transaction is to be
+// committed. That ends with the context of whoever waits for it, and it is known
+// that nothing was committed.
+func TestGivingUpWhileCommitting(t *testing.T) {
+	db := dbtest.Postgres(t)
+	u := person(t, db, "ada@example.com")
+	held, err := pool(t, db).BeginTx(t.Context(), nil)
+	require.NoError(t, err)
+	defer func() { _ = held.Rollback() }()
+	_, err = held.ExecContext(t.Context(), `DELETE FROM settings_users WHERE id = $1`, u.ID)
+	require.NoError(t, err)
+
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	result := make(chan error, 1)
+	go func() {
+		result <- db.Security().Update(ctx, func(ctx context.Context, tx security.Tx) error {
+			return errors.Join(tx.AppendAudit(ctx, newEntry(u)), tx.NoteSeen(ctx, u.ID, security.Hash{1}, "GB", now))
+		})
+	}()
+	require.Eventually(t, func() bool { return waiting(t, db) == 1 }, time.Minute, 5*time.Millisecond)
+	cancel()
+	require.ErrorIs(t, <-result, context.Canceled)
+	require.NoError(t, held.Rollback())
+	require.Zero(t, entriesOf(t.Context(), t, db, u))
+	require.Zero(t, pool(t, db).Stats().InUse)
+	for range 3 { // and the request to stop meets nothing else
+		lookUp(t.Context(), t, db.Security(), u)
+	}
 }

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/uptrace/bun"
+
+	"github.com/aegisrunner/account-settings/bunstore/internal/pools"
 )
 
 // maxTries is how often the outermost transaction is run at most.
@@ -126,7 +128,7 @@ func (d *DB) once(ctx context.Context, first bool, fn func(ctx context.Context, 
 	// The wait for BEGIN ends with ctx. From then on database/sql must not roll
 	// back behind our back, but here, where a failure to do so is noticed. A
 	// BEGIN that found SQLite busy has waited busy_timeout already.
-	begin, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	begin, cancel := context.WithCancel(context.WithValue(context.WithoutCancel(ctx), pools.Caller{}, ctx))
 	defer cancel()
 	detach := context.AfterFunc(ctx, cancel)
 	tx, err := conn.BeginTx(begin, nil)

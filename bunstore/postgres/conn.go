@@ -9,6 +9,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
+
+	"github.com/aegisrunner/account-settings/bunstore/internal/pools"
 )
 
 // mode is the first argument of a statement that is to run prepared; see
@@ -57,6 +59,9 @@ type statement struct {
 
 var begin = statement{query: "begin"}
 
+// maxHeld bounds the memory of a transaction that writes very much.
+const maxHeld = 100
+
 // errHeld: nobody knows how many rows a statement will change that has not run.
 var errHeld = errors.New("postgres: the statement has been held back, and has no result")
 
@@ -75,7 +80,8 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 	}
 	c.within, c.lost = true, nil
 	c.held = append(c.held[:0], begin)
-	return &transaction{c, ctx}, nil
+	caller, _ := ctx.Value(pools.Caller{}).(context.Context)
+	return &transaction{c, ctx, caller}, nil
 }
 
 // ExecContext implements driver.ExecerContext.
@@ -83,7 +89,7 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 	m, values := split(args)
 	switch {
 	case m == 0:
-		if strings.HasPrefix(query, "ROLLBACK TO SAVEPOINT ") {
+		if undoes(query) {
 			c.undo()
 		}
 		if err := c.send(ctx); err != nil {
@@ -93,6 +99,11 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 	case c.lost != nil:
 		return nil, c.lost
 	case m == hold && c.within:
+		if len(c.held) == maxHeld {
+			if err := c.send(ctx); err != nil {
+				return nil, err
+			}
+		}
 		c.held = append(c.held, statement{query, values})
 		return heldResult{}, nil
 	case len(c.held) == 0:
@@ -241,6 +252,12 @@ func (c *conn) send(ctx context.Context) error {
 // begins reports whether BEGIN is all that has been held back.
 func (c *conn) begins() bool { return len(c.held) == 1 && c.held[0].query == begin.query }
 
+// undoes reports whether query goes back to a savepoint.
+func undoes(query string) bool {
+	const start = "ROLLBACK TO "
+	return len(query) > len(start) && strings.EqualFold(query[:len(start)], start)
+}
+
 // undo forgets what has been held back and what was lost: all of it since the
 // latest savepoint, before which the connection sent what it had.
 func (c *conn) undo() {
@@ -284,70 +301,14 @@ func (c *conn) pipeline(ctx context.Context, more ...statement) (pgx.BatchResult
 }
 
 // unsent turns the error of something that has never left this machine into the
-// one by which database/sql takes another connection.
+// one by which database/sql takes another connection; but if nobody waits any
+// more, there is nothing wrong with this one.
 func unsent(err error) error {
-	if err != nil && pgconn.SafeToRetry(err) {
+	switch {
+	case err == nil, errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return err
+	case pgconn.SafeToRetry(err):
 		return driver.ErrBadConn
 	}
 	return err
-}
-
-// transaction is one whose BEGIN may still be held back.
-type transaction struct {
-	c   *conn
-	ctx context.Context //nolint:containedctx // database/sql gives none to Commit
-}
-
-// Commit implements driver.Tx.
-func (t *transaction) Commit() error {
-	tag, err := t.commit()
-	if err != nil {
-		// What failed may be a statement before COMMIT, which leaves the
-		// transaction open.
-		_ = t.Rollback()
-		return err
-	}
-	t.end()
-	if tag.String() == "ROLLBACK" {
-		return pgx.ErrTxCommitRollback
-	}
-	return nil
-}
-
-func (t *transaction) commit() (pgconn.CommandTag, error) {
-	const query = "commit"
-	if len(t.c.held) == 0 || t.c.begins() {
-		if err := t.c.send(t.ctx); err != nil {
-			return pgconn.CommandTag{}, err
-		}
-		return t.c.Conn.Conn().Exec(t.ctx, query, pgx.QueryExecModeSimpleProtocol)
-	}
-	results, err := t.c.pipeline(t.ctx, statement{query: query})
-	if err != nil {
-		return pgconn.CommandTag{}, err
-	}
-	tag, err := results.Exec()
-	if e := results.Close(); err == nil {
-		err = e
-	}
-	return tag, err
-}
-
-// Rollback implements driver.Tx. Nothing of what was held back is sent.
-func (t *transaction) Rollback() error {
-	t.end()
-	inner := t.c.Conn.Conn()
-	if inner.IsClosed() || inner.PgConn().TxStatus() == 'I' {
-		return nil
-	}
-	_, err := inner.Exec(t.ctx, "rollback", pgx.QueryExecModeSimpleProtocol)
-	if err != nil {
-		_ = inner.Close(t.ctx) // nobody knows what state it is in
-	}
-	return err
-}
-
-func (t *transaction) end() {
-	t.c.drop()
-	t.c.within, t.c.lost = false, nil
 }

@@ -34,9 +34,10 @@ func TestColumnsOfAStatementThatIsKept(t *testing.T) {
 	pool := poolOf(t, one(t))
 	const columns = `true, false, -2::int2, -70000::int4, $1::int8, 'ä', ''::text, '\x00ff'::bytea,
 		'2026-03-14 15:09:26.123456+05:45'::timestamptz, '1970-01-01+00'::timestamptz, '00112233-4455-6677-8899-aabbccddeeff'::uuid,
+		'9999-12-31 23:59:59.999999+00'::timestamptz, '0001-01-01 00:00:00.000001+00'::timestamptz,
 		NULL::uuid, NULL::timestamptz, '{"a": 1}'::jsonb`
 	read := func(args ...any) (values []any) {
-		values = make([]any, 14)
+		values = make([]any, 16)
 		into := make([]any, len(values))
 		for i := range values {
 			into[i] = &values[i]
@@ -48,6 +49,7 @@ func TestColumnsOfAStatementThatIsKept(t *testing.T) {
 	require.Equal(t, []any{
 		true, false, int64(-2), int64(-70000), int64(math.MinInt64), "ä", "", []byte{0, 0xff},
 		time.Date(2026, time.March, 14, 9, 24, 26, 123456000, time.UTC), time.Unix(0, 0).UTC(), id,
+		time.Date(9999, time.December, 31, 23, 59, 59, 999999000, time.UTC), time.Date(1, time.January, 1, 0, 0, 0, 1000, time.UTC),
 		nil, nil, `{"a": 1}`,
 	}, read(postgres.Keep, int64(math.MinInt64)))
 
@@ -209,11 +211,13 @@ func TestWhatIsLostSinceASavepoint(t *testing.T) {
 		return err
 	}
 	require.NoError(t, run(`INSERT INTO host VALUES (1)`, postgres.Hold))
-	require.NoError(t, run(`SAVEPOINT a`))
-	require.NoError(t, run(`INSERT INTO nowhere VALUES (1)`, postgres.Hold))
-	require.Error(t, run(`INSERT INTO host VALUES (2)`, postgres.Keep))
-	require.Error(t, run(`INSERT INTO host VALUES (3)`, postgres.Hold))
-	require.NoError(t, run(`ROLLBACK TO SAVEPOINT a`))
+	for _, back := range []string{`ROLLBACK TO SAVEPOINT a`, `rollback to a`} {
+		require.NoError(t, run(`SAVEPOINT a`))
+		require.NoError(t, run(`INSERT INTO nowhere VALUES (1)`, postgres.Hold))
+		require.Error(t, run(`INSERT INTO host VALUES (2)`, postgres.Keep))
+		require.Error(t, run(`INSERT INTO host VALUES (3)`, postgres.Hold))
+		require.NoError(t, run(back))
+	}
 	require.NoError(t, run(`INSERT INTO host VALUES (4)`, postgres.Hold))
 	require.NoError(t, tx.Commit())
 	values, err := keptRows(t.Context(), pool, `SELECT n FROM host ORDER BY n`)

@@ -76,8 +76,8 @@ func (r *rows) Next(dest []driver.Value) error {
 	return nil
 }
 
-// epoch is from when PostgreSQL counts microseconds.
-var epoch = time.Date(2000, time.January, 1, 0, 0, 0, 0, time.UTC)
+// epoch is from when PostgreSQL counts microseconds, in seconds.
+const epoch = 946_684_800 // 2000-01-01
 
 // decode returns a column as database/sql scans it. UUIDs are 16 bytes that are
 // overwritten by the next row. Types that are in none of our tables are refused.
@@ -102,7 +102,7 @@ func decode(f *pgconn.FieldDescription, raw []byte) (driver.Value, error) {
 		if err == nil && (n == math.MaxInt64 || n == math.MinInt64) {
 			err = fmt.Errorf("postgres: column %s is infinity", f.Name)
 		}
-		return epoch.Add(time.Duration(n) * time.Microsecond), err
+		return time.Unix(epoch+n/1e6, n%1e6*1e3).UTC(), err
 	}
 	return nil, fmt.Errorf("postgres: column %s is of a type (OID %d) that no statement which is kept may have", f.Name, f.DataTypeOID)
 }

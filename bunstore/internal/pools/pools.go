@@ -17,3 +17,8 @@ type Pools struct {
 	// returns its failure. How many rows it changes is not known.
 	Keep, Hold any
 }
+
+// Caller is a key of contexts. What began a transaction with a context that
+// outlives its caller puts the caller's own there: if that is done while COMMIT
+// waits for what was held back, the driver has the server stop waiting.
+type Caller struct{}
