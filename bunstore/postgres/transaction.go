@@ -53,7 +53,7 @@ func (t *transaction) commit() (pgconn.CommandTag, error) {
 }
 
 // cancelTimeout is how long the server has to take the request to stop, and to
-// answer what it was asked before.
+// answer what it was asked before, altogether.
 const cancelTimeout = 5 * time.Second
 
 // interrupt asks the server to stop what it is at once ctx is done: a statement
@@ -70,9 +70,9 @@ func (c *conn) interrupt(ctx context.Context) (stop func(error) error) {
 		defer close(asked)
 		limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), cancelTimeout)
 		defer cancel()
-		last := time.Now()
-		if inner.PgConn().CancelRequest(limit) == nil {
-			last = last.Add(cancelTimeout)
+		last, _ := limit.Deadline()
+		if inner.PgConn().CancelRequest(limit) != nil {
+			last = time.Unix(0, 0) // now
 		}
 		_ = inner.PgConn().Conn().SetDeadline(last)
 	})

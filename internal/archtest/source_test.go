@@ -50,6 +50,8 @@ var rules = []rule{
 			"audit: Verify": "its lines are hashed on every processor, and it waits for that",
 			// It ends with the function: detached once the transaction has begun.
 			"bunstore: (*DB).once": "context.AfterFunc ends the wait for BEGIN with the caller's context",
+			// It ends with COMMIT, which waits for it.
+			"bunstore/postgres: (*conn).interrupt": "context.AfterFunc asks the server to stop what COMMIT waits for",
 			// It ends with the function, too: stopped when the connection is closed.
 			"mail/smtp: (*Mailer).SendMail": "context.AfterFunc closes a connection whose library does not look at the context",
 		},
