@@ -68,6 +68,9 @@ var orgDeeds = []deed{
 	{method: inOrgs + "CollectLogos", silent: "a job: logos that no organization has", prepare: func(w *world) (func() error, func() []audit.Entry) {
 		return func() error { return w.app.Orgs.CollectLogos(w.t.Context()) }, silence
 	}},
+	{method: inOrgs + "RemindSecondFactor", silent: "a job: letters about what was an event", prepare: func(w *world) (func() error, func() []audit.Entry) {
+		return func() error { return w.app.Orgs.RemindSecondFactor(w.t.Context()) }, silence
+	}},
 	{method: inOrgs + "Delete", prepare: func(w *world) (func() error, func() []audit.Entry) {
 		o := w.firm()
 		a := o.owner.actor()

@@ -44,6 +44,7 @@ func (s *Settings) Jobs() []Job {
 		{"audit.seal", time.Minute, s.Audit.Seal},
 		{"audit.prune", 6 * time.Hour, s.inTime(s.Audit.Prune)},
 		{"orgs.collect_logos", 5 * time.Minute, s.inTime(s.Orgs.CollectLogos)},
+		{"orgs.remind_second_factor", 5 * time.Minute, s.Orgs.RemindSecondFactor},
 		{"orgs.purge", time.Hour, s.inTime(s.Orgs.Purge)},
 		{"accounts.purge_links", time.Hour, s.inTime(s.Accounts.PurgeLinks)},
 		{"accounts.collect_blobs", 5 * time.Minute, s.inTime(s.Accounts.CollectBlobs)},

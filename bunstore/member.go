@@ -73,7 +73,10 @@ type memberRow struct {
 	EmailSort string `bun:"email_sort"`
 }
 
-const memberSelect = `SELECT ` + membershipColumns + `, ` + orgPersonColumns + `, m.name_key AS name_sort, m.email_key AS email_sort` + memberFrom
+const (
+	memberColumns = membershipColumns + `, ` + orgPersonColumns + `, m.name_key AS name_sort, m.email_key AS email_sort`
+	memberSelect  = `SELECT ` + memberColumns + memberFrom
+)
 
 // memberFrom are the members of ?0 or $1, without deleted people.
 const memberFrom = ` FROM settings_members AS m JOIN settings_users AS u ON u.id = m.user_id JOIN settings_orgs AS o ON o.id = m.org_id

@@ -39,6 +39,9 @@ const orgCrowd = `
 	SELECT md5('m' || i)::uuid, md5('o' || (i % 1000 + 1))::uuid, md5('u1')::uuid, 'Ada', NULL, NULL, '', '', now() - i * interval '1 minute',
 		CASE WHEN i % 10 <> 0 THEN now() END, now()
 	FROM generate_series(1, 2000) AS i;
+	UPDATE settings_orgs SET require_second_factor = true, grace_until = now() + interval '30 days' WHERE slug LIKE 'org-%00';
+	INSERT INTO settings_reminders
+	SELECT m.org_id, m.user_id, o.grace_until, 1 FROM settings_members AS m JOIN settings_orgs AS o ON o.id = m.org_id WHERE o.grace_until IS NOT NULL;
 	INSERT INTO settings_import_rows
 	SELECT md5('m' || i)::uuid, j, j || '@example.com', 'member', '[]', CASE WHEN i % 10 = 0 THEN 'waiting' ELSE 'invited' END, ''
 	FROM generate_series(1, 2000) AS i, generate_series(2, 20) AS j;`
@@ -138,6 +141,14 @@ func orgQueries(db *bunstore.DB, at orgPlace) map[string]query {
 			_, err := tx.PurgeImports(ctx, now.Add(-7*24*time.Hour), 20)
 			return err
 		})},
+		"LockOrgToRemind": {[]string{"settings_orgs_grace", "settings_members_", "settings_reminders_pkey"}, writes(func(ctx context.Context, tx orgs.Tx) error {
+			_, err := tx.LockOrgToRemind(ctx, now)
+			return err
+		}, orgs.ErrOrgNotFound)},
+		"TakeReminders": {[]string{"settings_members_", "settings_reminders_pkey"}, writes(func(ctx context.Context, tx orgs.Tx) error {
+			_, err := tx.TakeReminders(ctx, orgs.Org{ID: at.small, RequireSecondFactor: true, GraceUntil: now.Add(time.Hour)}, now, 100)
+			return err
+		})},
 		"PurgeInvitations": {
 			[]string{"settings_invitations_ended", "settings_invitations_expires", "settings_invitation_links_made", "settings_org_slugs_reserved"},
 			writes(func(ctx context.Context, tx orgs.Tx) error {
@@ -180,7 +191,7 @@ func TestOrgPlansOnSQLite(t *testing.T) {
 	renames := strings.NewReplacer(
 		"settings_orgs_pkey", "SEARCH o USING PRIMARY KEY", "settings_org_slugs_pkey", "SEARCH s USING PRIMARY KEY",
 		"settings_users_pkey", "SEARCH u USING PRIMARY KEY", "settings_invitations_token_hash_key", "token_hash=?", "settings_orgs_logo_key_key", "logo_key=?",
-		"settings_members_", "SEARCH", "settings_import_rows_", "SEARCH", // whichever
+		"settings_members_", "SEARCH", "settings_reminders_pkey", "SEARCH r USING PRIMARY KEY", "settings_import_rows_", "SEARCH", // whichever
 	)
 	for name, q := range orgQueries(db, orgPlace{tm.owner, tm.org, tm.org, id.NewImport()}) {
 		t.Run(name, func(t *testing.T) {

@@ -67,6 +67,7 @@ func (OrgDeletedLetter) Kind() string { return "orgs.deleted" }
 type SecondFactorLetter struct {
 	Org   string    `json:"org"`
 	Until time.Time `json:"until"`
+	Again bool      `json:"again,omitempty"` // the reader was told before
 }
 
 // Kind implements [mail.Letter].

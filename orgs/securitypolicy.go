@@ -36,8 +36,9 @@ func (s *Service) SecurityPolicy(ctx context.Context, actor audit.Actor, ref str
 }
 
 // SetSecurityPolicy asks members for two factors from GraceUntil on, which is now
-// to 90 days away, or stops asking. Members without a second factor are mailed;
-// from that time on they reach nothing of the organization before they have one.
+// to 90 days away, or stops asking. Members without a second factor are mailed, 100
+// of them at once and the others by [Service.RemindSecondFactor], which reminds
+// them later; from that time on they reach nothing of the organization before they have one.
 // Who asks must have one already.
 func (s *Service) SetSecurityPolicy(ctx context.Context, actor audit.Actor, ref string, in SecurityPolicy) (SecurityPolicy, error) {
 	now := s.now()
@@ -82,20 +83,4 @@ func instant(t time.Time) string {
 		return ""
 	}
 	return t.Format(time.RFC3339)
-}
-
-// maxReminded bounds the mails of one change.
-const maxReminded = 1000
-
-func (s *Service) remind(ctx context.Context, tx Tx, o Org, now time.Time) error {
-	members, _, err := tx.WithoutSecondFactor(ctx, o.ID, maxReminded)
-	if err != nil {
-		return err
-	}
-	for _, m := range members {
-		if err := s.post(ctx, tx, m.Person.Recipient(), SecondFactorLetter{Org: o.Name, Until: o.GraceUntil}, now); err != nil {
-			return err
-		}
-	}
-	return nil
 }

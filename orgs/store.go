@@ -218,10 +218,11 @@ type Store interface {
 }
 
 // Tx is the only place where organizations are written. Each method that changes
-// one is called with the organization locked, except InsertOrg.
+// one is called with the organization locked, except InsertOrg and where it says so.
 type Tx interface {
 	Reader
 	ImportTx
+	ReminderTx
 	audit.Appender
 	mail.Outbox
 

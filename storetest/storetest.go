@@ -144,6 +144,7 @@ func (o Options) Orgs(t *testing.T, open Open) {
 	o.run(t, open, orgDomainTests())
 	o.run(t, open, importTests())
 	o.run(t, open, importUseTests())
+	o.run(t, open, reminderTests())
 	o.run(t, open, logoDiscardTests())
 }
 

@@ -69,6 +69,7 @@ var samples = map[string]sample{
 	"became owner":    {orgs.OwnershipLetter{Org: "Analytical Engines", Other: "Grace Hopper", Became: true, At: at}, ""},
 	"org deleted":     {orgs.OrgDeletedLetter{Org: "Analytical Engines", Slug: "engines", At: at, PurgeAt: until}, "/settings/profile"},
 	"2fa demanded":    {orgs.SecondFactorLetter{Org: "Analytical Engines", Until: until}, "/settings/security"},
+	"2fa again":       {orgs.SecondFactorLetter{Org: "Analytical Engines", Until: until, Again: true}, "/settings/security"},
 	"password bylink": {security.PasswordChangedLetter{At: at, ByLink: true, Device: seen}, "/forgot-password"},
 }
 

@@ -105,7 +105,11 @@ func orgDeleted(p *page, l orgs.OrgDeletedLetter) mail.Content {
 }
 
 func secondFactorRequired(p *page, l orgs.SecondFactorLetter) mail.Content {
-	c := p.open("", "Org", p.org(l.Org))
+	variant := ""
+	if l.Again {
+		variant = "_again"
+	}
+	c := p.open(variant, "Org", p.org(l.Org))
 	c.Paragraphs = []string{p.say("body", "Org", p.org(l.Org)), p.say("until", "Until", p.instant(l.Until))}
 	c.Button = p.button(securityPath, "")
 	c.Closing = []string{p.say("choice")}

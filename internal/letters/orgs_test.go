@@ -52,6 +52,7 @@ func TestHostileNamesOfOthersAreHarmless(t *testing.T) {
 			orgs.OwnershipLetter{Org: name, Other: name, Became: true, At: at},
 			orgs.OrgDeletedLetter{Org: name, Slug: name, At: at, PurgeAt: until},
 			orgs.SecondFactorLetter{Org: name, Until: until},
+			orgs.SecondFactorLetter{Org: name, Until: until, Again: true},
 		}
 	}
 	plain := letters("Analytical Engines")

@@ -232,6 +232,7 @@ func (tx orgsTx) SetSuspended(ctx context.Context, org id.Org, user id.User, sus
 func (tx orgsTx) RemoveMember(ctx context.Context, org id.Org, user id.User) error {
 	return tx.changeMember(ctx, org, user, func(st *state, _ orgs.Membership) {
 		delete(st.members, memberKey{org, user})
+		delete(st.reminders, memberKey{org, user})
 	})
 }
 

@@ -46,6 +46,7 @@ type state struct {
 	domains     map[id.Domain]orgs.Domain
 	imports     map[id.Import]imported
 	importRows  map[importLine]orgs.ImportRow
+	reminders   map[memberKey]told
 
 	logoDiscards map[string]time.Time
 
@@ -68,7 +69,7 @@ func (st *state) clone() *state {
 		seen: cloneMap(st.seen), alerts: cloneMap(st.alerts),
 		orgs: cloneMap(st.orgs), members: cloneMap(st.members), slugs: cloneMap(st.slugs),
 		invitations: cloneMap(st.invitations), links: cloneMap(st.links), domains: cloneMap(st.domains),
-		imports: cloneMap(st.imports), importRows: cloneMap(st.importRows), logoDiscards: cloneMap(st.logoDiscards),
+		imports: cloneMap(st.imports), importRows: cloneMap(st.importRows), reminders: cloneMap(st.reminders), logoDiscards: cloneMap(st.logoDiscards),
 		letters: cloneMap(st.letters), suppressed: cloneMap(st.suppressed),
 		entries: slices.Clone(st.entries), trees: cloneMap(st.trees), checkpoints: cloneMap(st.checkpoints),
 	}
