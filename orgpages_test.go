@@ -233,7 +233,7 @@ func TestTeamPagesByRoleAndPlan(t *testing.T) {
 	}
 	r := ada.Form(team+"/invite", url.Values{"emails": {"a@example.com b@example.com c@example.com d@example.com"}, "role": {"member"}})
 	require.Equal(t, 200, r.Status)
-	require.Contains(t, string(r.Body), "No seat of your plan is left.")
+	require.Contains(t, string(r.Body), "Every seat of your plan is taken.")
 	require.Contains(t, string(r.Body), ">d@example.com</textarea>", "what is left can be sent again")
 	r = ada.Form(team+"/invite", url.Values{"emails": {"d@example.com"}, "role": {"admin"}})
 	require.Equal(t, 402, r.Status)
@@ -313,14 +313,41 @@ func TestPolicyPagesWithoutScript(t *testing.T) {
 	})
 }
 
-// A plan without it says which one has it.
-func TestPolicyPageOfASmallerPlan(t *testing.T) {
+// A plan without it says which one has it, and the Owner where to get that.
+func TestOrgPagesOfASmallerPlan(t *testing.T) {
+	const plans = `href="https://acme.example/plans"`
 	plan, _ := orgs.FixedPlan("pro")
-	app := settingstest.Start(t, settings.Config{Entitlements: plan})
+	dns := &zone{}
+	app := settingstest.Start(t, settings.Config{Entitlements: plan, Domains: dns, Links: settings.Links{Upgrade: "https://acme.example/plans"}})
 	ada := app.SignUp("ada@example.com", "Ada")
 	api(t, ada, post, "/orgs", object{"name": "Engines", "slug": "engines"}, 201)
-	require.Contains(t, opened(t, ada, "/settings/orgs/engines/security-policy"), "Business and above do.")
-	require.Equal(t, 402, ada.Form("/settings/orgs/engines/security-policy/on", url.Values{"days": {"7"}}).Status)
+	admin := joined(t, app, ada, "engines", "bob@example.com", "Bob", "admin")
+	pages := "/settings/orgs/engines/"
+
+	body := opened(t, ada, pages+"security-policy")
+	require.Contains(t, body, "Business and above do.")
+	require.Contains(t, body, plans)
+	body = opened(t, admin, pages+"security-policy")
+	require.Contains(t, body, "The Owner of the organization can change the plan.")
+	require.NotContains(t, body, plans)
+	require.Equal(t, 402, ada.Form(pages+"security-policy/on", url.Values{"days": {"7"}}).Status)
+
+	d := api(t, ada, post, "/orgs/engines/domains", object{"domain": "engines.example"}, 201)
+	dns.publish(d["record"].(object))
+	api(t, ada, post, "/orgs/engines/domains/"+d["id"].(string)+"/verify", nil, 200)
+	join := url.Values{"domain": {d["id"].(string)}, "join": {"member"}}
+	r := ada.Form(pages+"domains/join", join)
+	require.Equal(t, 402, r.Status)
+	require.Contains(t, string(r.Body), plans)
+	require.NotContains(t, string(admin.Form(pages+"domains/join", join).Body), plans)
+
+	require.NotContains(t, opened(t, ada, pages+"team"), plans)
+	api(t, ada, post, "/orgs/engines/invitations", object{"emails": []string{"c@example.com", "d@example.com", "e@example.com"}}, 201)
+	more := url.Values{"emails": {"f@example.com"}, "role": {"member"}}
+	body = string(ada.Form(pages+"team/invite", more).Body)
+	require.Contains(t, body, "Every seat of your plan is taken.")
+	require.Contains(t, body, plans)
+	require.NotContains(t, string(admin.Form(pages+"team/invite", more).Body), plans)
 }
 
 // A domain is listed, proven by DNS, and opens the organization to those with an

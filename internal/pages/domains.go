@@ -48,7 +48,7 @@ func (s *Site) domains(v *visit, status int, change func(*OrgDomains)) error {
 	if err != nil {
 		return err
 	}
-	view := OrgDomains{Slug: o.Slug, Name: o.Name, Roles: rolesOf(o.Membership.Role)}
+	view := OrgDomains{Slug: o.Slug, Name: o.Name, Owner: o.Membership.Role == orgs.Owner, Roles: rolesOf(o.Membership.Role)}
 	for _, d := range all {
 		row := OrgDomain{ID: d.ID.String(), Name: d.Name, Host: d.Record().Host, Value: d.Record().Value, VerifiedAt: d.VerifiedAt}
 		if d.AutoJoin {

@@ -35,7 +35,7 @@ func (s *Site) policy(v *visit, status int, change func(*OrgPolicy)) error {
 	if err != nil {
 		return err
 	}
-	view := OrgPolicy{Slug: o.Slug, Name: o.Name, Days: usualGrace, Mine: v.actor().SecondFactor || v.actor().HasPasskey}
+	view := OrgPolicy{Slug: o.Slug, Name: o.Name, Owner: o.Membership.Role == orgs.Owner, Days: usualGrace, Mine: v.actor().SecondFactor || v.actor().HasPasskey}
 	p, affected, err := s.c.Flows.Orgs.SecurityPolicy(v.r.Context(), v.actor(), o.ID.String())
 	var plan *orgs.PlanError
 	switch {

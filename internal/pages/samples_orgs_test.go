@@ -63,7 +63,8 @@ func orgSamples(s func(string) string, profile pages.Profile) map[string]pages.V
 		},
 	}
 	some, removing, nobody, full, alone := team, team, team, team, team
-	some.Invite.Results = []pages.InviteResult{{Email: s("charles@example.com")}, {Email: s("grace@example.com"), Code: "already_member"}, {Email: s("mary"), Code: "invalid_email"}, {Email: s("x@example.com"), Code: "new"}}
+	some.Invite.Results = []pages.InviteResult{{Email: s("charles@example.com")}, {Email: s("grace@example.com"), Code: "already_member"}, {Email: s("mary"), Code: "invalid_email"}, {Email: s("x@example.com"), Code: "new"}, {Email: s("y@example.com"), Code: "seat_limit"}}
+	some.Invite.Upgrade = true
 	some.Invite.Emails = s("mary")
 	removing.Team.List = pages.TeamList{Query: s("gra"), Members: s("cur")}
 	removing.Team.Invitations, removing.Team.Members = nil, []pages.TeamMember{team.Team.Members[1]}
@@ -84,7 +85,9 @@ func orgSamples(s func(string) string, profile pages.Profile) map[string]pages.V
 	asked, unready, lesser := policy, policy, policy
 	asked.Required, asked.Until, asked.Saved = true, now.AddDate(0, 0, 14), "on"
 	unready.Mine, unready.Affected, unready.Count = false, people[:1], 1
-	lesser.NeedsPlan, lesser.Affected, lesser.Required = "business", nil, true
+	lesser.NeedsPlan, lesser.Owner, lesser.Affected, lesser.Required = "business", true, nil, true
+	lesserOfOthers := lesser
+	lesserOfOthers.Owner, lesserOfOthers.Required = false, false
 	domains := pages.OrgDomains{Slug: s("engines"), Name: s("Analytical Engines"), Saved: "added", Roles: []string{"member", "admin", "viewer"}, Items: []pages.OrgDomain{
 		{ID: s("1"), Name: s("engines.example"), VerifiedAt: now, Join: "viewer"},
 		{ID: s("2"), Name: s("a-rather-long-name-for-a-domain.analytical-engines.example"), Host: s("_account-settings.a-rather-long-name-for-a-domain.analytical-engines.example"), Value: s("account-settings-domain=Zm9vYmFyYmF6cXV4Zm9vYmFyYmF6cXV4Zm9vYmFyYmF6cXU")},
@@ -118,6 +121,7 @@ func orgSamples(s func(string) string, profile pages.Profile) map[string]pages.V
 		"me/org-policy-asked":   asked,
 		"me/org-policy-unready": unready,
 		"me/org-policy-plan":    lesser,
+		"me/org-policy-others":  lesserOfOthers,
 		"me/org-domains":        domains,
 		"me/org-domains-none":   pages.OrgDomains{Slug: s("engines"), Name: s("Analytical Engines")},
 		"me/org-domains-wrong":  unproven,

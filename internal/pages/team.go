@@ -60,6 +60,7 @@ func (s *Site) team(v *visit, status int, change func(*OrgTeam)) error {
 		return err
 	}
 	change(&view)
+	view.Invite.Upgrade = o.Membership.Role == orgs.Owner && view.Invite.full()
 	return s.render(v, status, &me, view)
 }
 
@@ -260,6 +261,12 @@ func (s *Site) invite(v *visit) error {
 			p.Invite.Role = role
 		}
 	})
+}
+
+// full reports whether somebody was not invited because no seat was left.
+func (c InviteCard) full() bool {
+	seat := orgs.ErrSeatLimit.Code()
+	return c.Form.Code == seat || slices.ContainsFunc(c.Results, func(r InviteResult) bool { return r.Code == seat })
 }
 
 // addresses takes apart what was pasted: by line, comma, semicolon or space, and

@@ -10,6 +10,7 @@ type OrgPolicy struct {
 	Slug      string
 	Name      string
 	NeedsPlan string // the plan that includes it; "" if theirs does
+	Owner     bool   // who can change the plan
 	Required  bool
 	Until     time.Time // from when on, with Required
 	Mine      bool      // the person has a second factor
@@ -30,6 +31,7 @@ type OrgDomains struct {
 	Slug  string
 	Name  string
 	Typed string
+	Owner bool // who can change the plan
 	Items []OrgDomain
 	Roles []string // as which people may join
 }

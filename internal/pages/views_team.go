@@ -19,6 +19,7 @@ type InviteCard struct {
 	Role    string
 	Roles   []string
 	Results []InviteResult // of the last attempt, if not all went well
+	Upgrade bool           // the Owner has no seat left, and can change the plan
 }
 
 // InviteResult is what came of one address.
