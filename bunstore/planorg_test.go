@@ -40,8 +40,7 @@ const orgCrowd = `
 		CASE WHEN i % 10 <> 0 THEN now() END, now()
 	FROM generate_series(1, 2000) AS i;
 	UPDATE settings_orgs SET require_second_factor = true, grace_until = now() + interval '30 days' WHERE slug LIKE 'org-%00';
-	INSERT INTO settings_reminders
-	SELECT m.org_id, m.user_id, o.grace_until, 1 FROM settings_members AS m JOIN settings_orgs AS o ON o.id = m.org_id WHERE o.grace_until IS NOT NULL;
+	INSERT INTO settings_reminders SELECT org_id, user_id, now() + interval '30 days', 1 FROM settings_members;
 	INSERT INTO settings_import_rows
 	SELECT md5('m' || i)::uuid, j, j || '@example.com', 'member', '[]', CASE WHEN i % 10 = 0 THEN 'waiting' ELSE 'invited' END, ''
 	FROM generate_series(1, 2000) AS i, generate_series(2, 20) AS j;`
