@@ -35,7 +35,7 @@ type wide struct{}
 func (wide) Take(context.Context, string, int, time.Duration) (time.Duration, error) { return 0, nil }
 func (wide) Give(context.Context, string, int, time.Duration) error                  { return nil }
 
-func benchApp(b *testing.B, db *bunstore.DB) *settings.Settings {
+func benchApp(b *testing.B, db settings.Store) *settings.Settings {
 	b.Helper()
 	path := filepath.Join(b.TempDir(), "keys.json")
 	keys, err := settings.CreateKeys(path)
