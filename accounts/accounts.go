@@ -29,7 +29,7 @@ type Limiter interface {
 // Config configures a [Service].
 type Config struct {
 	Store   Store       // required
-	Sealer  mail.Sealer // required: mails hold live links
+	Sealer  mail.Sealer // required: mails hold live links, exports all there is
 	Blobs   BlobStore   // required: where pictures are kept
 	Limiter Limiter     // required
 
@@ -62,6 +62,18 @@ type Config struct {
 	// Pictures decodes what people upload; to be that of package orgs, whose logos
 	// cost the same memory. nil: one picture at a time, in up to 256 MiB.
 	Pictures Pictures
+
+	// Exports say what is kept of a person, for [Service.StartExport]: each in a
+	// folder of its own. Their names differ.
+	Exports []ExportSource
+
+	// ExportReadme returns what README.txt at the top of an export says. nil: there
+	// is none.
+	ExportReadme func(u User, e Export) string
+
+	// WakeExports is called after a commit that left something to do for
+	// [Service.WorkExports]. nil: nothing.
+	WakeExports func()
 }
 
 // Service keeps people. It is safe for concurrent use.
@@ -83,6 +95,7 @@ func New(c Config) (*Service, error) {
 	missing(c.Blobs == nil, "Blobs")
 	missing(c.Limiter == nil, "Limiter")
 	missing(c.MAC == nil, "MAC")
+	errs = append(errs, checkSources(c.Exports)...)
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
@@ -94,6 +107,9 @@ func New(c Config) (*Service, error) {
 	}
 	if c.Wake == nil {
 		c.Wake = func() {}
+	}
+	if c.WakeExports == nil {
+		c.WakeExports = func() {}
 	}
 	defaultTo(&c.SignUpLifetime, 24*time.Hour)
 	defaultTo(&c.EmailChangeLifetime, 24*time.Hour)

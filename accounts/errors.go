@@ -23,6 +23,12 @@ var (
 	// ErrNoBlob: nothing is stored under this name.
 	ErrNoBlob = fault.New(fault.NotFound, "not_found", "accounts: no such blob")
 
+	// ErrExportNotFound: the person has no such export, or no longer.
+	ErrExportNotFound = fault.New(fault.NotFound, "not_found", "accounts: no such export")
+
+	// ErrExportRunning: another export of the person is being made.
+	ErrExportRunning = fault.New(fault.Conflict, "export_running", "accounts: an export is being made")
+
 	// ErrPictureTooLarge: over 5 MiB, or over 25 megapixels by its header.
 	ErrPictureTooLarge = upload.ErrTooLarge
 

@@ -31,5 +31,15 @@ func Events() []audit.Event {
 			Action: ActionEmailRestored, Target: "user", Fields: []string{"email"},
 			Sentence: "{actor} restored the former address of {target}, {email.after}",
 		},
+		{Action: ActionExportRequested, Target: "user", Sentence: "{actor} asked for a copy of the data of {target}"},
+		{
+			Action: ActionExportReady, Target: "user", Fields: []string{"bytes"},
+			Sentence: "{actor} made a copy of the data of {target}",
+		},
+		{Action: ActionExportFailed, Target: "user", Sentence: "{actor} could not make a copy of the data of {target}"},
+		{
+			Action: ActionExportDownloaded, Target: "user", Fields: []string{"bytes"},
+			Sentence: "{actor} downloaded a copy of the data of {target}",
+		},
 	}
 }

@@ -70,6 +70,16 @@ type EmailRestoredLetter struct {
 // Kind implements [mail.Letter].
 func (EmailRestoredLetter) Kind() string { return "account.email_restored" }
 
+// ExportReadyLetter says that the person's data can be downloaded. It holds no
+// token: the page it leads to is behind the sign-in.
+type ExportReadyLetter struct {
+	Size      int64     `json:"size"` // in bytes
+	ExpiresAt time.Time `json:"expires_at"`
+}
+
+// Kind implements [mail.Letter].
+func (ExportReadyLetter) Kind() string { return "account.export_ready" }
+
 // Device is where a request came from, as far as the person can recognise it.
 type Device struct {
 	Browser string `json:"browser,omitempty"`

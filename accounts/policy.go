@@ -18,6 +18,10 @@ const (
 	PermEmailChange  audit.Permission = "account.email.change"
 	PermEmailCancel  audit.Permission = "account.email.cancel"
 	PermEmailByLink  audit.Permission = "account.email.by_link"
+
+	PermExport         audit.Permission = "account.export"
+	PermExportView     audit.Permission = "account.export.view"
+	PermExportDownload audit.Permission = "account.export.download"
 )
 
 var policy = audit.Policy{
@@ -30,6 +34,10 @@ var policy = audit.Policy{
 	PermEmailChange:  {SignedIn: true, StepUp: true},
 	PermEmailCancel:  {SignedIn: true, StepUp: true},
 	PermEmailByLink:  {}, // the link is the proof
+
+	PermExport:         {SignedIn: true, StepUp: true},
+	PermExportView:     {SignedIn: true},
+	PermExportDownload: {SignedIn: true, StepUp: true},
 }
 
 // Policy returns what each permission of this package needs.
@@ -46,4 +54,8 @@ const (
 	ActionEmailChangeCanceled  audit.Action = "account.email_change_canceled"
 	ActionEmailChanged         audit.Action = "account.email_changed"
 	ActionEmailRestored        audit.Action = "account.email_restored"
+	ActionExportRequested      audit.Action = "account.export_requested"
+	ActionExportReady          audit.Action = "account.export_ready"
+	ActionExportFailed         audit.Action = "account.export_failed"
+	ActionExportDownloaded     audit.Action = "account.export_downloaded"
 )

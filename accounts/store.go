@@ -63,6 +63,8 @@ type EmailChange struct {
 
 // Reader is what can be read outside of a transaction and inside.
 type Reader interface {
+	ExportReader
+
 	// UserByID returns ErrUserNotFound for nobody and for deleted people.
 	UserByID(ctx context.Context, user id.User) (User, error)
 
@@ -109,6 +111,7 @@ type Store interface {
 // Tx is the only place where people are written.
 type Tx interface {
 	Reader
+	ExportTx
 	audit.Appender
 	mail.Outbox
 
@@ -181,7 +184,7 @@ type Tx interface {
 	PurgeLinks(ctx context.Context, t time.Time) (int, error)
 }
 
-// BlobStore keeps pictures. Keys are random and a key is written once; a put
+// BlobStore keeps pictures and, sealed, exports. Keys are random and a key is written once; a put
 // may be repeated with the same bytes. Implementations must pass
 // storetest.Blobs.
 type BlobStore interface {

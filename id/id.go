@@ -37,6 +37,7 @@ type (
 	domainKind  struct{}
 	tokenKind   struct{}
 	importKind  struct{}
+	exportKind  struct{}
 )
 
 // The nouns.
@@ -63,6 +64,8 @@ type (
 	Token = ID[tokenKind]
 	// Import identifies a file of addresses that are invited to an organization.
 	Import = ID[importKind]
+	// Export identifies a file of all that is kept of a person.
+	Export = ID[exportKind]
 )
 
 // NewUser returns a new identifier.
@@ -98,6 +101,9 @@ func NewToken() Token { return Token(uuid.Must(uuid.NewV7())) }
 // NewImport returns a new identifier.
 func NewImport() Import { return Import(uuid.Must(uuid.NewV7())) }
 
+// NewExport returns a new identifier.
+func NewExport() Export { return Export(uuid.Must(uuid.NewV7())) }
+
 // ParseUser reads the canonical form; anything else is [ErrMalformed].
 func ParseUser(s string) (User, error) { return parse[userKind](s) }
 
@@ -121,6 +127,9 @@ func ParseToken(s string) (Token, error) { return parse[tokenKind](s) }
 
 // ParseImport reads the canonical form; anything else is [ErrMalformed].
 func ParseImport(s string) (Import, error) { return parse[importKind](s) }
+
+// ParseExport reads the canonical form; anything else is [ErrMalformed].
+func ParseExport(s string) (Export, error) { return parse[exportKind](s) }
 
 // ParseEntry reads the canonical form; anything else is [ErrMalformed].
 func ParseEntry(s string) (Entry, error) { return parse[entryKind](s) }

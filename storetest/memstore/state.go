@@ -22,6 +22,7 @@ type state struct {
 	signUps   map[accounts.Hash]accounts.SignUp // unspent
 	changes   map[id.EmailChange]change
 	discards  map[string]time.Time
+	exports   map[id.Export]exported
 	blobs     map[string]blob
 
 	credentials map[id.User]credential
@@ -61,7 +62,7 @@ type state struct {
 func (st *state) clone() *state {
 	return &state{
 		users: cloneMap(st.users), addresses: cloneMap(st.addresses), signUps: cloneMap(st.signUps),
-		changes: cloneMap(st.changes), discards: cloneMap(st.discards), blobs: cloneMap(st.blobs),
+		changes: cloneMap(st.changes), discards: cloneMap(st.discards), exports: cloneMap(st.exports), blobs: cloneMap(st.blobs),
 		credentials: cloneMap(st.credentials), sessions: cloneMap(st.sessions),
 		resets: cloneMap(st.resets), failures: cloneMap(st.failures),
 		totp: cloneMap(st.totp), backupCodes: cloneMap(st.backupCodes), passkeys: cloneMap(st.passkeys),
