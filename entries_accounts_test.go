@@ -2,7 +2,10 @@ package settings_test
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -151,6 +154,80 @@ var accountDeeds = []deed{
 	{method: inAccounts + "PurgeLinks", silent: "a job: links that have ended", prepare: func(w *world) (func() error, func() []audit.Entry) {
 		return func() error { return w.app.Accounts.PurgeLinks(w.t.Context()) }, silence
 	}},
+}
+
+// exportDeeds: first what the job does, while no other export waits for it.
+var exportDeeds = []deed{
+	{method: inAccounts + "WorkExports", beside: []string{"settings_exports", "settings_blobs"}, prepare: func(w *world) (func() error, func() []audit.Entry) {
+		h := w.human()
+		h.exporting()
+		return func() error { return w.app.Accounts.WorkExports(w.t.Context()) },
+			leaving(h.of(entry(audit.Actor{Kind: audit.KindSystem, Name: "export"}, accounts.ActionExportReady, h.target(), changed("bytes", "", "*"))))
+	}},
+	{method: inAccounts + "WorkExports", when: "in vain", is: errStubborn, beside: []string{"settings_exports", "settings_blobs"}, prepare: func(w *world) (func() error, func() []audit.Entry) {
+		h := w.human()
+		w.stubborn = h.id
+		h.exporting()
+		for range 4 {
+			require.ErrorIs(w.t, w.app.Accounts.WorkExports(w.t.Context()), errStubborn)
+			w.app.Clock.Advance(2 * time.Minute)
+		}
+		return func() error { return w.app.Accounts.WorkExports(w.t.Context()) },
+			leaving(h.of(entry(audit.Actor{Kind: audit.KindSystem, Name: "export"}, accounts.ActionExportFailed, h.target())))
+	}},
+	{method: inAccounts + "StartExport", prepare: func(w *world) (func() error, func() []audit.Entry) {
+		h := w.human()
+		a := h.actor()
+		return func() error {
+			_, err := w.app.Accounts.StartExport(w.t.Context(), a)
+			return err
+		}, leaving(h.by(a, accounts.ActionExportRequested))
+	}},
+	{method: inAccounts + "DownloadExport", prepare: func(w *world) (func() error, func() []audit.Entry) {
+		h := w.human()
+		e := h.exporting()
+		require.NoError(w.t, w.app.Accounts.WorkExports(w.t.Context()))
+		a := h.actor()
+		return func() error {
+			_, err := w.app.Accounts.DownloadExport(w.t.Context(), a, e)
+			return err
+		}, leaving(h.by(a, accounts.ActionExportDownloaded, changed("bytes", "", "*")))
+	}},
+	{method: inAccounts + "EndExports", silent: "part of deleting an account", prepare: func(w *world) (func() error, func() []audit.Entry) {
+		h := w.human()
+		h.exporting()
+		return func() error { return w.app.Accounts.EndExports(w.t.Context(), h.id) }, silence
+	}},
+	{method: inAccounts + "RemoveExports", silent: "part of removing a person", prepare: func(w *world) (func() error, func() []audit.Entry) {
+		h := w.human()
+		h.exporting()
+		return func() error { return w.app.Accounts.RemoveExports(w.t.Context(), h.id) }, silence
+	}},
+	{method: inAccounts + "CollectExports", silent: "a job: what is stored of exports that have expired", prepare: func(w *world) (func() error, func() []audit.Entry) {
+		return func() error { return w.app.Accounts.CollectExports(w.t.Context()) }, silence
+	}},
+}
+
+// exporting asks for an export.
+func (h *human) exporting() id.Export {
+	h.w.t.Helper()
+	e, err := h.w.app.Accounts.StartExport(h.w.t.Context(), h.actor())
+	require.NoError(h.w.t, err)
+	return e.ID
+}
+
+// stubborn is a source of exports that fails for one person.
+type stubborn struct{ w *world }
+
+var errStubborn = errors.New("cannot be asked")
+
+func (s stubborn) Name() string { return "stubborn" }
+
+func (s stubborn) Export(_ context.Context, user id.User, _ accounts.ExportWriter) error {
+	if user == s.w.stubborn {
+		return errStubborn
+	}
+	return nil
 }
 
 // address is nobody's.

@@ -20,6 +20,7 @@ type Job struct {
 const (
 	jobMail    = "mail.deliver"
 	jobImports = "orgs.work_imports"
+	jobExports = "accounts.work_exports"
 	soon       = 5 * time.Second     // of jobs that somebody waits for
 	mailKept   = 30 * 24 * time.Hour // blanked letters, for inspection
 	overdueAge = time.Minute
@@ -36,6 +37,7 @@ func (s *Settings) Jobs() []Job {
 	return []Job{
 		{jobMail, soon, s.deliverMail},
 		{jobImports, soon, s.Orgs.WorkImports},
+		{jobExports, soon, s.Accounts.WorkExports},
 		{"mail.purge", 24 * time.Hour, s.inTime(func(ctx context.Context) error {
 			_, err := s.c.Store.Mail().PurgeMail(ctx, s.c.Now().UTC().Add(-mailKept))
 			return err
@@ -47,6 +49,7 @@ func (s *Settings) Jobs() []Job {
 		{"orgs.remind_second_factor", 5 * time.Minute, s.Orgs.RemindSecondFactor},
 		{"orgs.purge", time.Hour, s.inTime(s.Orgs.Purge)},
 		{"accounts.purge_links", time.Hour, s.inTime(s.Accounts.PurgeLinks)},
+		{"accounts.collect_exports", 5 * time.Minute, s.inTime(s.Accounts.CollectExports)},
 		{"accounts.collect_blobs", 5 * time.Minute, s.inTime(s.Accounts.CollectBlobs)},
 	}
 }
@@ -89,7 +92,7 @@ func (s *Settings) deliverMail(ctx context.Context) error {
 }
 
 // Run runs the jobs until ctx ends, and then waits for those under way. Mail
-// leaves, and an imported file is worked off, at once: a commit that left some to
+// leaves, an imported file is worked off, and an export is made, at once: a commit that left some to
 // do wakes the job. A failing job is logged and tried again when it is next due.
 // Run returns nil.
 func (s *Settings) Run(ctx context.Context) error {

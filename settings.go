@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -62,7 +63,7 @@ type Config struct {
 	// Paths says where in PublicURL things are.
 	Paths Paths
 
-	// Blobs keeps pictures and logos. nil: the database does.
+	// Blobs keeps pictures, logos and, sealed, exports. nil: the database does.
 	Blobs accounts.BlobStore
 
 	// Limiter bounds attempts. nil: one in the memory of this process.
@@ -88,6 +89,10 @@ type Config struct {
 
 	// Domains asks DNS for the proof of a domain. nil: the resolver of this machine.
 	Domains orgs.DomainVerifier
+
+	// ExportSources are what the host adds to the file that people can download of
+	// all that is kept of them: each in a folder of its own. nil: nothing.
+	ExportSources []accounts.ExportSource
 
 	// Roles asks for another role than orgs.DefaultPolicy does, by permission.
 	Roles map[audit.Permission]orgs.Role
@@ -180,7 +185,7 @@ func New(c Config) (*Settings, error) {
 	}
 	c = c.withDefaults()
 	s := &Settings{c: c, url: u, bells: map[string]chan struct{}{
-		jobMail: make(chan struct{}, 1), jobImports: make(chan struct{}, 1),
+		jobMail: make(chan struct{}, 1), jobImports: make(chan struct{}, 1), jobExports: make(chan struct{}, 1),
 	}}
 	for _, step := range []func() error{s.wireDomains, s.wireMail, s.wireHTTP} {
 		if err := step(); err != nil {
@@ -267,10 +272,12 @@ func (s *Settings) wireDomains() (err error) {
 	c := s.c
 	// One for all domains: what it bounds is the memory of this process.
 	desk := upload.NewDesk(picture.NewSlots(1))
+	s.flows = &flows.Services{Store: c.Store}
 	s.Accounts, err = accounts.New(accounts.Config{
 		Store: c.Store.Accounts(), Sealer: c.Keys.ring, MAC: c.Keys.ring.MAC, Blobs: c.Blobs, Pictures: desk, Limiter: c.Limiter,
 		Now: c.Now, Log: c.Log, Wake: s.wakeCourier, StepUpAge: c.StepUpAge,
-		DefaultLocale: c.DefaultLocale, Locales: catalog.Valid,
+		DefaultLocale: c.DefaultLocale, Locales: catalog.Valid, Exports: slices.Concat(s.flows.ExportSources(c.Blobs), c.ExportSources),
+		ExportReadme: flows.ExportReadme(c.Product), WakeExports: func() { s.ring(jobExports) },
 	})
 	if err != nil {
 		return err
@@ -297,7 +304,7 @@ func (s *Settings) wireDomains() (err error) {
 		Store: c.Store.Audit(), Gate: s.Orgs, MAC: c.Keys.ring.MAC, Origin: s.url.Host + c.Paths.Pages + "/audit",
 		Events: flows.Events(), Now: c.Now, Log: c.Log,
 	})
-	s.flows = &flows.Services{Store: c.Store, Accounts: s.Accounts, Security: s.Security, Orgs: s.Orgs, Audit: s.Audit}
+	s.flows.Accounts, s.flows.Security, s.flows.Orgs, s.flows.Audit = s.Accounts, s.Security, s.Orgs, s.Audit
 	return err
 }
 

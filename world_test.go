@@ -38,6 +38,8 @@ type world struct {
 	tables []string
 	count  int // of people, requests and organizations
 
+	stubborn id.User // whose export fails
+
 	secrets []string // that were used, and may be nowhere
 }
 
@@ -45,7 +47,7 @@ func newWorld(t *testing.T, db *bunstore.DB) *world {
 	t.Helper()
 	w := &world{t: t, db: db, ledger: &ledger{Store: db}, dns: &zone{}, logs: &logged{}}
 	w.app = settingstest.Start(t, settings.Config{
-		Store: w.ledger, Limiter: wide{}, Domains: w.dns, Projects: oneProject{}, Log: slog.New(slog.NewTextHandler(w.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Store: w.ledger, Limiter: wide{}, Domains: w.dns, Projects: oneProject{}, ExportSources: []accounts.ExportSource{stubborn{w}}, Log: slog.New(slog.NewTextHandler(w.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	w.flows = &flows.Services{Store: w.ledger, Accounts: w.app.Accounts, Security: w.app.Security, Orgs: w.app.Orgs}
 	var err error

@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"github.com/aegisrunner/account-settings/audit"
-	"github.com/aegisrunner/account-settings/fault"
 	"github.com/aegisrunner/account-settings/id"
 )
 
@@ -63,7 +62,7 @@ type ExportWriter interface {
 }
 
 // ErrExportName: not a name for a file of an export, or one that is taken.
-var ErrExportName = fault.New(fault.Invalid, "invalid", "accounts: not a name for a file of an export, or one that is taken")
+var ErrExportName = errors.New("accounts: not a name for a file of an export, or one that is taken")
 
 var errTooManyFiles = errors.New("accounts: too many files in a part of an export")
 

@@ -110,6 +110,7 @@ func (o Options) Accounts(t *testing.T, open Open) {
 	o.run(t, open, undoTests())
 	o.run(t, open, discardTests())
 	o.run(t, open, requestTests())
+	o.run(t, open, exportTests())
 }
 
 // Security is [Security] with options.

@@ -206,4 +206,18 @@ var personTable = []route{
 		method: http.MethodGet, path: "/account/security-events", permission: security.PermHistory, tag: tagPerson, status: 200,
 		summary: "The person's own security history, newest first", handler: gives((*API).securityEvents), query: paging,
 	},
+	{
+		method: http.MethodPost, path: "/account/export", permission: accounts.PermExport, action: accounts.ActionExportRequested, tag: tagPerson, status: 202,
+		summary: "Ask for a file of all that is kept of the person", handler: gives((*API).startExport), problems: []string{"rate_limited"},
+		about: "One is made at a time: while it is, that one is the answer. A mail says when it is ready. It takes the place of a former one.",
+	},
+	{
+		method: http.MethodGet, path: "/account/export/{id}", permission: accounts.PermExportView, tag: tagPerson, status: 200,
+		summary: "How far it has come", handler: gives((*API).getExport),
+	},
+	{
+		method: http.MethodGet, path: "/account/export/{id}/download", permission: accounts.PermExportDownload, action: accounts.ActionExportDownloaded, tag: tagPerson, status: 200,
+		summary: "The file", handler: streams((*API).downloadExport, "application/zip"),
+		about: "A ZIP with a folder for each part of the product, in JSON and CSV. It is there for 24 hours from when it is ready.",
+	},
 }

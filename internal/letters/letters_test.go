@@ -46,6 +46,7 @@ var samples = map[string]sample{
 	"requested":       {accounts.EmailChangeRequestedLetter{UndoToken: secret, NewEmail: "ada@new.example", At: at, Device: laptop}, "/undo-email?token=" + secret},
 	"changed":         {accounts.EmailChangedLetter{UndoToken: secret, NewEmail: "ada@new.example", At: at, UndoUntil: until}, "/undo-email?token=" + secret},
 	"restored":        {accounts.EmailRestoredLetter{At: at}, ""},
+	"export":          {accounts.ExportReadyLetter{Size: 2_400_000, ExpiresAt: until}, "/settings/profile#export"},
 	"reset":           {security.ResetLetter{Token: secret, ExpiresAt: until, Device: seen}, "/reset-password?token=" + secret},
 	"password":        {security.PasswordChangedLetter{At: at, Device: seen}, "/forgot-password"},
 	"password first":  {security.PasswordChangedLetter{At: at, First: true, Device: seen}, "/forgot-password"},

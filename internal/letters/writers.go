@@ -27,6 +27,7 @@ var writers = map[string]writer{
 	accounts.EmailChangeRequestedLetter{}.Kind(): as(emailChangeRequested),
 	accounts.EmailChangedLetter{}.Kind():         as(emailChanged),
 	accounts.EmailRestoredLetter{}.Kind():        as(emailRestored),
+	accounts.ExportReadyLetter{}.Kind():          as(exportReady),
 	security.ResetLetter{}.Kind():                as(reset),
 	security.PasswordChangedLetter{}.Kind():      as(passwordChanged),
 	security.NewDeviceLetter{}.Kind():            as(newDevice),
@@ -123,6 +124,16 @@ func emailRestored(p *page, l accounts.EmailRestoredLetter) mail.Content {
 	c := p.open("")
 	c.Paragraphs = []string{p.say("body")}
 	c.Facts = p.facts(l.At, device{})
+	c.Advice = []string{p.say("advice")}
+	c.Footnotes = []string{p.whySecurity()}
+	return c
+}
+
+func exportReady(p *page, l accounts.ExportReadyLetter) mail.Content {
+	c := p.open("")
+	c.Paragraphs = []string{p.say("body", "Until", p.instant(l.ExpiresAt))}
+	c.Facts = [][2]string{{p.T("mail.fact.size"), p.Size(l.Size)}}
+	c.Button = p.button("/settings/profile#export", "")
 	c.Advice = []string{p.say("advice")}
 	c.Footnotes = []string{p.whySecurity()}
 	return c
