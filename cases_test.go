@@ -3,6 +3,7 @@ package settings_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -426,6 +427,35 @@ func TestHealth(t *testing.T) {
 		require.False(t, h.Running)
 		app.Deliver()
 		require.True(t, app.Health(t.Context()).OK())
+	})
+}
+
+// Entries that nobody seals are told, to monitoring and to the log.
+func TestHealthOfTheLog(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, db *bunstore.DB) {
+		var log strings.Builder
+		app := settingstest.Start(t, settings.Config{Store: db, Log: slog.New(slog.NewTextHandler(&log, nil))})
+		c := app.SignUp(ada, "Ada")
+		api(t, c, post, "/orgs", object{"name": "Acme Inc."}, 201)
+		app.Deliver()
+		since := app.Health(t.Context()).AuditWaitingSince
+		require.WithinDuration(t, app.Clock.Now(), since, time.Microsecond)
+		app.Clock.Advance(10*time.Minute - time.Second)
+		require.True(t, app.Health(t.Context()).OK())
+		app.Clock.Advance(2 * time.Second)
+		h := app.Health(t.Context())
+		require.True(t, h.AuditOverdue)
+		require.False(t, h.MailOverdue)
+		require.False(t, h.OK())
+		require.Equal(t, since, h.AuditWaitingSince)
+		require.NotContains(t, log.String(), "nobody seals")
+		api(t, app.Client(), post, "/auth/sign-up", object{"email": "grace@example.com"}, 202)
+		require.Contains(t, log.String(), "nobody seals")
+		app.RunJob("audit.seal")
+		app.Deliver()
+		h = app.Health(t.Context())
+		require.True(t, h.OK())
+		require.Zero(t, h.AuditWaitingSince)
 	})
 }
 

@@ -18,13 +18,14 @@ type Job struct {
 }
 
 const (
-	jobMail    = "mail.deliver"
-	jobImports = "orgs.work_imports"
-	jobExports = "accounts.work_exports"
-	soon       = 5 * time.Second     // of jobs that somebody waits for
-	mailKept   = 30 * 24 * time.Hour // blanked letters, for inspection
-	overdueAge = time.Minute
-	maxSkew    = 5 * time.Second
+	jobMail     = "mail.deliver"
+	jobImports  = "orgs.work_imports"
+	jobExports  = "accounts.work_exports"
+	soon        = 5 * time.Second     // of jobs that somebody waits for
+	mailKept    = 30 * 24 * time.Hour // blanked letters, for inspection
+	overdueAge  = time.Minute
+	unsealedAge = 10 * time.Minute
+	maxSkew     = 5 * time.Second
 )
 
 // ErrClock is what a job that removes what has expired returns when Config.Now
@@ -152,7 +153,8 @@ func (s *Settings) ring(job string) {
 }
 
 // warnIfOverdue looks, at most once a minute, whether mail waits that nobody
-// delivers: a host that runs no jobs would otherwise wonder where its mail is.
+// delivers, or entries that nobody seals: a host that runs no jobs would otherwise
+// wonder where its mail is, and why the newest of its log cannot be proven.
 func (s *Settings) warnIfOverdue() {
 	now, last := s.c.Now().Unix(), s.checked.Load()
 	if now-last < int64(overdueAge/time.Second) || !s.checked.CompareAndSwap(last, now) || last == 0 {
@@ -160,9 +162,14 @@ func (s *Settings) warnIfOverdue() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	if h := s.Health(ctx); h.MailOverdue {
+	h := s.Health(ctx)
+	if h.MailOverdue {
 		s.c.Log.LogAttrs(ctx, slog.LevelWarn, "settings: mail waits and nobody delivers it; run Settings.Run or the Jobs",
 			slog.Time("waiting_since", h.MailWaitingSince))
+	}
+	if h.AuditOverdue {
+		s.c.Log.LogAttrs(ctx, slog.LevelWarn, "settings: entries of the audit log wait and nobody seals them; run Settings.Run or the Jobs",
+			slog.Time("waiting_since", h.AuditWaitingSince))
 	}
 }
 
@@ -172,10 +179,13 @@ type Health struct {
 	MailWaitingSince time.Time // of the oldest letter that is due; zero: none
 	MailOverdue      bool      // one has been due for over a minute
 	Running          bool      // Run is under way in this process
+
+	AuditWaitingSince time.Time // of the oldest entry of a log without a seal; zero: none
+	AuditOverdue      bool      // one has waited for over 10 minutes
 }
 
 // OK reports whether all is well.
-func (h Health) OK() bool { return h.StoreError == nil && !h.MailOverdue }
+func (h Health) OK() bool { return h.StoreError == nil && !h.MailOverdue && !h.AuditOverdue }
 
 // Health asks the database.
 func (s *Settings) Health(ctx context.Context) Health {
@@ -186,5 +196,9 @@ func (s *Settings) Health(ctx context.Context) Health {
 	now := s.c.Now().UTC()
 	h.MailWaitingSince, h.StoreError = s.c.Store.Mail().OldestDueMail(ctx, now)
 	h.MailOverdue = !h.MailWaitingSince.IsZero() && now.Sub(h.MailWaitingSince) > overdueAge
+	if h.StoreError == nil {
+		_, h.AuditWaitingSince, h.StoreError = s.c.Store.Audit().Unsealed(ctx, 1)
+	}
+	h.AuditOverdue = !h.AuditWaitingSince.IsZero() && now.Sub(h.AuditWaitingSince) > unsealedAge
 	return h
 }
