@@ -9,6 +9,7 @@ import (
 
 	"github.com/aegisrunner/account-settings/audit"
 	"github.com/aegisrunner/account-settings/id"
+	"github.com/aegisrunner/account-settings/internal/flows"
 	"github.com/aegisrunner/account-settings/orgs"
 )
 
@@ -296,6 +297,8 @@ func fileOf(emails ...string) orgs.NewImport {
 	return orgs.NewImport{File: strings.NewReader("email\n" + strings.Join(emails, "\n") + "\n")}
 }
 
+const erasing = "takes the name of somebody who is gone out of the log: an entry would bring it back"
+
 var logDeeds = []deed{
 	{method: inAudit + "Export", prepare: func(w *world) (func() error, func() []audit.Entry) {
 		o := w.firm()
@@ -321,6 +324,15 @@ var logDeeds = []deed{
 	}},
 	{method: inAudit + "Prune", silent: "a job: removes what is too old", prepare: func(w *world) (func() error, func() []audit.Entry) {
 		return func() error { return w.app.Audit.Prune(w.t.Context()) }, silence
+	}},
+	{method: inAudit + "ErasePerson", silent: erasing, prepare: func(w *world) (func() error, func() []audit.Entry) {
+		h := w.human()
+		return func() error { return w.app.Audit.ErasePerson(w.t.Context(), audit.Person{ID: h.id}) }, silence
+	}},
+	{method: inFlows + "ErasePerson", silent: erasing, prepare: func(w *world) (func() error, func() []audit.Entry) {
+		h := w.human()
+		services := flows.Services{Accounts: w.app.Accounts, Audit: w.app.Audit}
+		return func() error { return services.ErasePerson(w.t.Context(), h.id, h.email) }, silence
 	}},
 }
 

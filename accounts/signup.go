@@ -80,6 +80,16 @@ func (s *Service) addressTarget(addr address.Address) audit.Target {
 	return audit.Target{Kind: "address", ID: hex.EncodeToString(sum[:16])}
 }
 
+// AddressTarget returns what the entries about an address are found by that were
+// recorded when it was nobody's; zero for what is no address.
+func (s *Service) AddressTarget(email string) audit.Target {
+	addr, err := address.Parse(email)
+	if err != nil {
+		return audit.Target{}
+	}
+	return s.addressTarget(addr)
+}
+
 // The first requests of an hour are entries of their own, for each address and
 // for each network; after that only those whose count is a power of two. So
 // neither a flood nor one over many addresses can fill the log, and its size can

@@ -18,7 +18,9 @@
 // organization and signs what the tree is then, as a checkpoint (C2SP
 // tlog-checkpoint). [Verify] compares an export with checkpoints that were kept
 // where whoever can change the database cannot reach them. [Service.Prune] removes
-// what is too old and keeps what the tree needs of it.
+// what is too old and keeps what the tree needs of it. [Service.ErasePerson] takes
+// the name of somebody who is gone out of all entries, and they can be proven as
+// before.
 //
 // # Who may do what
 //

@@ -95,6 +95,10 @@ func (e Entry) InLogOf(org id.Org) Entry {
 	return e
 }
 
+// TargetInvitation is the kind of a target that is named by the address of somebody
+// who may have no account.
+const TargetInvitation = "invitation"
+
 // UserTarget returns a person as a target.
 func UserTarget(user id.User, name string) Target {
 	return Target{Kind: "user", ID: user.String(), Name: name}

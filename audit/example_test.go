@@ -22,6 +22,8 @@ func (g gate) AdmitToLog(context.Context, audit.Actor, string) (id.Org, string, 
 
 func (gate) KeepsLog(context.Context, id.Org) (time.Duration, error) { return -1, nil }
 
+func (gate) KeepsHistory(context.Context, id.User) (time.Duration, error) { return -1, nil }
+
 // An outsider needs an export, and checkpoints that were kept.
 func Example() {
 	ctx := context.Background()

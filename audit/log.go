@@ -35,6 +35,10 @@ type Gate interface {
 	// KeepsLog returns for how long the entries of an organization are kept;
 	// negative: for ever.
 	KeepsLog(ctx context.Context, org id.Org) (time.Duration, error)
+
+	// KeepsHistory returns for how long the entries of a person's own history are
+	// kept; negative: for ever. Zero asks for entries that are in nobody's.
+	KeepsHistory(ctx context.Context, user id.User) (time.Duration, error)
 }
 
 // Config configures a [Service].
@@ -57,8 +61,9 @@ type Config struct {
 	Log *slog.Logger     // nil: discard
 }
 
-// Service reads, exports, seals and prunes the logs of organizations. It is safe
-// for concurrent use.
+// Service reads, exports, seals and prunes the logs of organizations, prunes what
+// people have of their own, and erases who is gone from both. It is safe for
+// concurrent use.
 type Service struct {
 	c      Config
 	key    ed25519.PrivateKey

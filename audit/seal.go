@@ -16,9 +16,8 @@ import (
 )
 
 const (
-	sealBatch  = 1000 // entries in one transaction
-	pruneBatch = 1000
-	orgBatch   = 100
+	sealBatch = 1000 // entries in one transaction
+	orgBatch  = 100
 )
 
 var ranges = compact.RangeFactory{Hash: hashChildren}
@@ -179,64 +178,6 @@ func (s *Service) signer(org id.Org) (note.Signer, error) {
 func (s signer) Name() string                     { return s.name }
 func (s signer) KeyHash() uint32                  { return s.hash }
 func (s signer) Sign(text []byte) ([]byte, error) { return ed25519.Sign(s.key, text), nil }
-
-// Prune removes the entries that are older than their organization keeps them.
-// What the tree needs of them stays, so that the rest can still be verified. It
-// is safe to run on many nodes at once and to kill at any point.
-func (s *Service) Prune(ctx context.Context) error {
-	now := s.now()
-	for after := (id.Org{}); ; {
-		orgs, err := s.c.Store.Logs(ctx, after, orgBatch)
-		if err != nil || len(orgs) == 0 {
-			return err
-		}
-		for _, org := range orgs {
-			kept, err := s.c.Gate.KeepsLog(ctx, org)
-			if err != nil {
-				return fmt.Errorf("audit: how long the log of %s is kept: %w", org, err)
-			}
-			if kept >= 0 {
-				if err := s.prune(ctx, org, now.Add(-kept), now); err != nil {
-					return fmt.Errorf("audit: prune the log of %s: %w", org, err)
-				}
-			}
-		}
-		after = orgs[len(orgs)-1]
-	}
-}
-
-func (s *Service) prune(ctx context.Context, org id.Org, cutoff, now time.Time) error {
-	for {
-		n := 0
-		err := s.c.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
-			t, err := tx.LockTree(ctx, org)
-			if err != nil {
-				return err
-			}
-			expired, err := tx.Expired(ctx, org, cutoff, pruneBatch)
-			if n = len(expired); err != nil || n == 0 {
-				return err
-			}
-			r, err := rangeOf(t.Start, t.StartHashes)
-			if err != nil {
-				return err
-			}
-			for _, e := range expired {
-				if e.Seq != r.End() {
-					return fmt.Errorf("place %d follows %d", e.Seq, r.End())
-				}
-				if err := r.Append(e.Leaf[:], nil); err != nil {
-					return err
-				}
-			}
-			t.Start, t.StartHashes = r.End(), hashesOf(r)
-			return tx.Prune(ctx, t)
-		})
-		if err != nil || n < pruneBatch {
-			return err
-		}
-	}
-}
 
 // Proof is what an export of a log is verified with: see [Verify].
 type Proof struct {

@@ -69,6 +69,8 @@ type Stored struct {
 	Sealed bool
 	Seq    uint64
 	Leaf   [32]byte
+
+	User id.User // whose own history it is in; of [Tx.ToErase] alone
 }
 
 // Position returns where the entry is.
@@ -101,6 +103,23 @@ type Leaf struct {
 	Entry id.Entry
 	Seq   uint64
 	Hash  [32]byte
+}
+
+// History is what a person has of their own.
+type History struct {
+	User id.User
+
+	// Oldest is the time of the first entry, by its identifier, that is in no
+	// organization's log; zero: there is none.
+	Oldest time.Time
+}
+
+// Person is whoever is to be named by no entry any more, by what entries are found
+// that do.
+type Person struct {
+	ID        id.User
+	Addresses []string // that they have or had, as people have typed them
+	Targets   []string // identifiers of what else is named after them
 }
 
 // Checkpoint is what a log's tree was at some time.
@@ -151,6 +170,10 @@ type Reader interface {
 	// Logs returns at most limit organizations in whose logs something was sealed,
 	// in the order of their identifiers, after the one given (zero: the first).
 	Logs(ctx context.Context, after id.Org, limit int) ([]id.Org, error)
+
+	// Histories returns at most limit people who have a history of their own, in the
+	// order of their identifiers, after the one given (zero: the first).
+	Histories(ctx context.Context, after id.User, limit int) ([]History, error)
 }
 
 // Tx is a transaction of the log. An entry is changed in two ways alone: what
@@ -182,11 +205,13 @@ type Tx interface {
 	// size is less, and stores t.
 	Prune(ctx context.Context, t Tree) error
 
-	// ToErase returns at most limit entries of all logs after the identifier given
-	// (zero: from the first), in the order of their identifiers, whose actor is that
-	// person or whose target has one of these identifiers; Sealed, Seq and Leaf are
-	// not set.
-	ToErase(ctx context.Context, user id.User, targets []string, after id.Entry, limit int) ([]Stored, error)
+	// ToErase returns at most limit entries after the identifier given (zero: from
+	// the first), in the order of their identifiers, in which p is named: those of
+	// p's own history, and, in whosever log or history, those whose actor is p, whose
+	// target is p or has one of these identifiers, or whose target is an invitation
+	// with one of these addresses for its name, without regard to the case of ASCII
+	// letters. Sealed, Seq and Leaf are not set.
+	ToErase(ctx context.Context, p Person, after id.Entry, limit int) ([]Stored, error)
 
 	// Rewrite stores a line in place of an entry's own: one with less in it. An
 	// entry that is not stored is [ErrNoEntry].
@@ -195,6 +220,10 @@ type Tx interface {
 	// RemoveHistory removes at most limit entries of a person's own history that
 	// are in no organization's log and older than cutoff, and returns how many.
 	RemoveHistory(ctx context.Context, user id.User, cutoff time.Time, limit int) (int, error)
+
+	// RemoveNobodys removes at most limit entries that are in nobody's history and in
+	// no organization's log and older than cutoff, and returns how many.
+	RemoveNobodys(ctx context.Context, cutoff time.Time, limit int) (int, error)
 }
 
 // Store keeps entries. Implementations are safe for concurrent use.

@@ -106,11 +106,35 @@ func auditQueries() map[string]auditQuery {
 			return err
 		}},
 		"ToErase of an actor": {"settings_audit_entries_actor", "settings_audit_entries_actor", true, func(ctx context.Context, tx audit.Tx) error {
-			_, err := tx.ToErase(ctx, id.User{3}, nil, id.Entry{4}, 10)
+			_, err := tx.ToErase(ctx, audit.Person{ID: id.User{3}}, id.Entry{4}, 10)
 			return err
 		}},
 		"ToErase of targets": {"settings_audit_entries_target", "settings_audit_entries_target (target_id=?", true, func(ctx context.Context, tx audit.Tx) error {
-			_, err := tx.ToErase(ctx, id.User{3}, []string{"target 6", "target 8"}, id.Entry{}, 10)
+			_, err := tx.ToErase(ctx, audit.Person{Targets: []string{"target 6", "target 8"}}, id.Entry{}, 10)
+			return err
+		}},
+		"ToErase in histories of others": {"settings_audit_entries_by_others", "settings_audit_entries_by_others (actor_id=?", true, func(ctx context.Context, tx audit.Tx) error {
+			_, err := tx.ToErase(ctx, audit.Person{ID: id.User{3}}, id.Entry{4}, 10)
+			return err
+		}},
+		"ToErase of targets outside of logs": {"settings_audit_entries_on_others", "settings_audit_entries_on_others (target_id=?", true, func(ctx context.Context, tx audit.Tx) error {
+			_, err := tx.ToErase(ctx, audit.Person{Targets: []string{"target 6", "target 8"}}, id.Entry{}, 10)
+			return err
+		}},
+		"ToErase of an address": {"settings_audit_entries_address", "settings_audit_entries_address (<expr>=?", true, func(ctx context.Context, tx audit.Tx) error {
+			_, err := tx.ToErase(ctx, audit.Person{Addresses: []string{"ada@example.com"}}, id.Entry{}, 10)
+			return err
+		}},
+		"Histories": {"settings_audit_entries_user", "settings_audit_entries_user (user_id>?", true, func(ctx context.Context, tx audit.Tx) error {
+			_, err := tx.Histories(ctx, id.User{3}, 10)
+			return err
+		}},
+		"Histories from the first": {"settings_audit_entries_user", "settings_audit_entries_user", true, func(ctx context.Context, tx audit.Tx) error {
+			_, err := tx.Histories(ctx, id.User{}, 10)
+			return err
+		}},
+		"RemoveNobodys": {"settings_audit_entries_nobodys", "settings_audit_entries_nobodys (at<?", true, func(ctx context.Context, tx audit.Tx) error {
+			_, err := tx.RemoveNobodys(ctx, from, 10)
 			return err
 		}},
 		"Rewrite": {"settings_audit_entries_pkey", "settings_audit_entries_1 (id=?)", false, func(ctx context.Context, tx audit.Tx) error {

@@ -298,7 +298,7 @@ func (s *Service) sendInvitation(ctx context.Context, tx Tx, in inviting, i Invi
 }
 
 func (i Invitation) target() audit.Target {
-	return audit.Target{Kind: "invitation", ID: i.ID.String(), Name: i.Email}
+	return audit.Target{Kind: audit.TargetInvitation, ID: i.ID.String(), Name: i.Email}
 }
 
 // Invitations returns the invitations of an organization that were not accepted,

@@ -1,7 +1,6 @@
 package storetest
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"slices"
@@ -18,12 +17,12 @@ func auditPruneTests() []check {
 		{"Prune/OfThatLogAlone", pruneOthers},
 		{"Prune/RolledBackRemovesNothing", pruneRolledBack},
 		{"Prune/RacesSeal", pruneRace},
-		{"ToErase/ByActorAndTargetInAllLogs", toErase},
-		{"ToErase/PagesHoldEachOnce", toErasePages},
-		{"Rewrite/ReplacesTheLineAlone", rewrite},
-		{"Rewrite/UnknownIsErrNoEntry", rewriteUnknown},
 		{"RemoveHistory/OlderThanTheCutoffAndInNoLog", removeHistory},
 		{"RemoveHistory/AtMostTheLimit", removeHistoryLimit},
+		{"RemoveNobodys/OlderThanTheCutoffAndNobodys", removeNobodys},
+		{"RemoveNobodys/AtMostTheLimit", removeNobodysLimit},
+		{"Histories/InTheOrderOfIdentifiersWithTheOldest", histories},
+		{"Histories/PagesHoldEachOnce", historiesPages},
 		{"AuditTx/FailureIsNoAnswer", auditTxOutage},
 	}
 }
@@ -213,127 +212,5 @@ func (w *world) pruneOne(org id.Org) error {
 			w.Errorf("the oldest is at place %d, and the log begins at %d", old[0].Seq, t.Start)
 		}
 		return tx.Prune(ctx, pruned(t, t.Start+1))
-	})
-}
-
-func (w *world) toErase(user id.User, targets []string, after id.Entry, limit int) (got []audit.Stored) {
-	w.Helper()
-	w.audit(func(ctx context.Context, tx audit.Tx) (err error) {
-		got, err = tx.ToErase(ctx, user, targets, after, limit)
-		return err
-	})
-	if len(got) > limit {
-		w.Fatalf("ToErase returned %d with a limit of %d", len(got), limit)
-	}
-	return got
-}
-
-// naming returns entries of two logs, of which ada and a session of hers are
-// concerned in all but the last, and none of a log.
-func (w *world) naming() (ada id.User, session string, all []audit.Entry) {
-	p := w.person("ada")
-	ada, session = p.ID, id.NewSession().String()
-	for i := range 6 {
-		e := newLogged(id.NewOrg(), base.Add(-time.Duration(i)*time.Second))
-		if i%2 == 0 {
-			e.ActorID = ada
-		}
-		if i%3 > 0 {
-			e.Target.ID = ada.String()
-		} else if i == 3 {
-			e.Target = audit.Target{Kind: "session", ID: session, Name: "Firefox"}
-		}
-		all = append(all, e)
-	}
-	other := newLogged(id.NewOrg(), base)
-	other.Target.Name = p.Name
-	support := newLogged(id.NewOrg(), base)
-	support.ActorKind, support.ActorID, support.Target = audit.KindSystem, id.User{}, audit.Target{}
-	w.record(append(all, other, support)...)
-	w.record(newEntry(ada, base))
-	return ada, session, all
-}
-
-func toErase(w *world) {
-	ada, session, all := w.naming()
-	got := w.toErase(ada, []string{ada.String(), session}, id.Entry{}, 100)
-	if len(got) != len(all) {
-		w.Fatalf("ToErase returned %d entries, want %d", len(got), len(all))
-	}
-	for i, s := range got {
-		w.reads("ToErase", s, all[i])
-	}
-	for what, c := range map[string]struct {
-		user    id.User
-		targets []string
-		want    int
-	}{
-		"by the actor alone":   {ada, nil, 3},
-		"by one target":        {id.NewUser(), []string{session}, 1},
-		"by several targets":   {id.User{}, []string{session, ada.String()}, 5},
-		"by nothing":           {id.User{}, nil, 0},
-		"by an empty target":   {id.User{}, []string{""}, 0},
-		"by strangers":         {id.NewUser(), []string{id.NewUser().String(), "a\x00"}, 0},
-		"by what is no person": {id.User{15: 1}, nil, 0},
-	} {
-		if got := w.toErase(c.user, c.targets, id.Entry{}, 100); len(got) != c.want {
-			w.Errorf("ToErase %s returned %d, want %d", what, len(got), c.want)
-		}
-	}
-}
-
-func toErasePages(w *world) {
-	ada, session, all := w.naming()
-	for _, limit := range []int{1, 2, 6} {
-		var got []id.Entry
-		for after := (id.Entry{}); ; after = got[len(got)-1] {
-			page := w.toErase(ada, []string{ada.String(), session}, after, limit)
-			if len(page) == 0 || len(got) > len(all) {
-				break
-			}
-			for _, s := range page {
-				got = append(got, s.ID)
-			}
-		}
-		if len(got) != len(all) {
-			w.Fatalf("pages of %d hold %d entries, want %d", limit, len(got), len(all))
-		}
-		for i := range got {
-			if got[i] != all[i].ID {
-				w.Errorf("entry %d in pages of %d is %v, want %v", i, limit, got[i], all[i].ID)
-			}
-		}
-	}
-}
-
-func rewrite(w *world) {
-	org := id.NewOrg()
-	all := w.sealedInOrder(org, 2)
-	waiting := newLogged(org, base.Add(day))
-	w.record(waiting)
-	all = append(all, waiting)
-	before := w.all(w.readLines(), org, audit.Filter{}, 10)
-	for _, i := range []int{0, 2} {
-		less, err := before[i].Line.Erase(audit.EraseActor)
-		w.must(err)
-		given := bytes.Clone(less)
-		w.audit(func(ctx context.Context, tx audit.Tx) error { return tx.Rewrite(ctx, all[i].ID, given) })
-		before[i].Line, given[0] = less, 'x'
-	}
-	for i, s := range w.all(w.readLines(), org, audit.Filter{}, 10) {
-		w.same("Lines", s, before[i])
-	}
-	w.holds(w.readLog(), org, audit.Filter{Actor: all[0].ActorID.String()}, 10, all[:1])
-	if got := w.toSeal(org, 10); len(got) != 1 || !bytes.Equal(got[0].Line, before[2].Line) {
-		w.Errorf("%d entries wait, want the one that was rewritten", len(got))
-	}
-}
-
-func rewriteUnknown(w *world) {
-	org := id.NewOrg()
-	w.record(newLogged(org, base))
-	w.audit(func(ctx context.Context, tx audit.Tx) error {
-		w.refused("Rewrite", tx.Rewrite(ctx, id.NewEntry(), audit.NewLine(newLogged(org, base))), audit.ErrNoEntry)
-		return nil
 	})
 }

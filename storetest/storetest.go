@@ -159,6 +159,7 @@ func (o Options) Audit(t *testing.T, open Open) {
 	o.run(t, open, auditLogTests())
 	o.run(t, open, auditSealTests())
 	o.run(t, open, auditPruneTests())
+	o.run(t, open, auditEraseTests())
 }
 
 // Blobs is [Blobs] with options.

@@ -3,7 +3,7 @@ package memstore_test
 import "slices"
 
 // auditMutants are about the audit log.
-var auditMutants = slices.Concat(appendMutants, logMutants, sealMutants, pruneMutants)
+var auditMutants = slices.Concat(appendMutants, logMutants, sealMutants, pruneMutants, peopleMutants)
 
 var appendMutants = []mutant{
 	broken("a failed transaction is stored with its entries",
