@@ -166,13 +166,17 @@ func TestAPageReadsNoMoreThanMaxScan(t *testing.T) {
 			return id.User{15: 9}
 		})
 		f := audit.Filter{Actor: rare.String(), Target: "target"}
-		for name, read := range map[string]func(from audit.Position) (audit.Page, error){
-			"Log":   func(from audit.Position) (audit.Page, error) { return db.Audit().Log(t.Context(), org, f, from, 3) },
-			"Lines": func(from audit.Position) (audit.Page, error) { return db.Audit().Lines(t.Context(), org, f, from, 3) },
+		for name, read := range map[string]func(ctx context.Context, r audit.Reader, from audit.Position) (audit.Page, error){
+			"Log": func(ctx context.Context, r audit.Reader, from audit.Position) (audit.Page, error) {
+				return r.Log(ctx, org, f, from, 3)
+			},
+			"Lines": func(ctx context.Context, r audit.Reader, from audit.Position) (audit.Page, error) {
+				return r.Lines(ctx, org, f, from, 3)
+			},
 		} {
 			seen, pages := map[id.Entry]bool{}, 0
 			for from := (audit.Position{}); ; pages++ {
-				page, err := read(from)
+				page, err := read(t.Context(), db.Audit(), from)
 				require.NoError(t, err)
 				for _, item := range page.Items {
 					require.False(t, seen[item.ID], "%s twice", name)
@@ -185,8 +189,37 @@ func TestAPageReadsNoMoreThanMaxScan(t *testing.T) {
 			}
 			require.Len(t, seen, len(chosen), name)
 			require.Equal(t, 2, pages, "%s goes on after each MaxScan", name)
+			if db.Dialect() == bunstore.Postgres {
+				rows := fetched(t, db, func(ctx context.Context, r audit.Reader) {
+					_, err := read(ctx, r, audit.Position{})
+					require.NoError(t, err)
+				})
+				require.GreaterOrEqual(t, rows, audit.MaxScan, name)
+				require.LessOrEqual(t, rows, audit.MaxScan+4, "%s: those of the page are read once more for what is in them", name)
+			}
 		}
 	})
+}
+
+// fetched is how many entries PostgreSQL reads for what read asks.
+func fetched(t testing.TB, db *bunstore.DB, read func(ctx context.Context, r audit.Reader)) (rows int) {
+	t.Helper()
+	_, err := db.Conn(t.Context()).ExecContext(t.Context(), `ANALYZE settings_audit_entries`)
+	require.NoError(t, err)
+	// The counts of a session are of what it has not reported yet.
+	count := func(ctx context.Context) (n int) {
+		require.NoError(t, db.Conn(ctx).NewRaw(`
+			SELECT coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0)
+			FROM pg_stat_xact_user_tables WHERE relname = 'settings_audit_entries'`).Scan(ctx, &n))
+		return n
+	}
+	require.NoError(t, db.Audit().Update(t.Context(), func(ctx context.Context, tx audit.Tx) error {
+		before := count(ctx)
+		read(ctx, tx)
+		rows = count(ctx) - before
+		return nil
+	}))
+	return rows
 }
 
 // insertMany stores n entries about "target" by SQL, a second apart.

@@ -34,7 +34,10 @@ var silent = map[string]string{
 	"orgs: (*Service).WorkImports":        "a job: a file is released; each invitation of it is an event",
 	"orgs: (*Service).claimImport":        "a job: a file is claimed; each invitation of it is an event",
 	"audit: (*Service).seal":              "a job: seals what others have left",
-	"audit: (*Service).prune":             "a job: removes what is too old; each host decides for how long entries are kept",
+	"audit: (*Service).ErasePerson":       "takes the name of somebody who is gone out of the log: an entry would bring it back",
+	"audit: (*Service).pruneLog":          "a job: removes what is too old; each host decides for how long entries are kept",
+	"audit: (*Service).pruneHistories":    "a job: removes what is too old of what is nobody's",
+	"audit: (*Service).pruneHistory":      "a job: removes what is too old of people's own histories",
 	"orgs: (*Service).refuseRow":          "a job: a row of a file was not invited; that it was handed in is an event",
 }
 
