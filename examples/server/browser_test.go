@@ -15,6 +15,7 @@ func TestInABrowser(t *testing.T) {
 		"Password": changePassword, "Sessions": endSessions, "Pages": everyPage,
 		"AuditLog": readAuditLog, "TwoFactor": useTwoFactor, "WrongCodes": tireOfCodes, "Passkeys": usePasskeys,
 		"Import": importFile, "ImportWithoutScript": importWithoutScript,
+		"Organization": shareOrg, "OrganizationWithoutScript": shareOrgWithoutScript,
 	} {
 		t.Run(name, func(t *testing.T) { journey(t, b) })
 	}

@@ -71,6 +71,7 @@ func orgSamples(s func(string) string, profile pages.Profile) map[string]pages.V
 	removing.Team.Members[0].Asking = true
 	nobody.Team = pages.TeamCard{List: pages.TeamList{Query: s("zz")}}
 	full.Invite.Form, full.Invite.Emails, full.Saved = pages.Form{Code: "seat_limit"}, s("charles@example.com"), "role"
+	full.Invite.Upgrade = true
 	alone.Team, alone.Saved = pages.TeamCard{Members: team.Team.Members[:1]}, "invited"
 	owner := pages.OrgOwner{Slug: s("engines"), OrgName: s("Analytical Engines"), Member: s("5"), Name: s("Grace Hopper"), Email: s("grace@example.com"), AvatarURL: s("/avatars/ada/128")}
 	wrongOwner := owner
@@ -87,7 +88,8 @@ func orgSamples(s func(string) string, profile pages.Profile) map[string]pages.V
 	unready.Mine, unready.Affected, unready.Count = false, people[:1], 1
 	lesser.NeedsPlan, lesser.Owner, lesser.Affected, lesser.Required = "business", true, nil, true
 	lesserOfOthers := lesser
-	lesserOfOthers.Owner, lesserOfOthers.Required = false, false
+	lesserOfOthers.Owner = false
+	lesser.Required = false
 	domains := pages.OrgDomains{Slug: s("engines"), Name: s("Analytical Engines"), Saved: "added", Roles: []string{"member", "admin", "viewer"}, Items: []pages.OrgDomain{
 		{ID: s("1"), Name: s("engines.example"), VerifiedAt: now, Join: "viewer"},
 		{ID: s("2"), Name: s("a-rather-long-name-for-a-domain.analytical-engines.example"), Host: s("_account-settings.a-rather-long-name-for-a-domain.analytical-engines.example"), Value: s("account-settings-domain=Zm9vYmFyYmF6cXV4Zm9vYmFyYmF6cXV4Zm9vYmFyYmF6cXU")},
