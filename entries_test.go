@@ -33,7 +33,7 @@ type deed struct {
 	beside []string
 }
 
-var deeds = slices.Concat(accountDeeds, exportDeeds, signInDeeds, factorDeeds, recoveryDeeds, orgDeeds, memberDeeds, importDeeds, logDeeds, flowDeeds)
+var deeds = slices.Concat(accountDeeds, exportDeeds, signInDeeds, factorDeeds, recoveryDeeds, orgDeeds, memberDeeds, importDeeds, logDeeds, notifyDeeds, flowDeeds)
 
 // AUD-01, AUD-02: whatever writes leaves its entries, in the same transaction: who,
 // what to whom, before and after, from where. If the entry cannot be stored, or the
@@ -43,7 +43,7 @@ var deeds = slices.Concat(accountDeeds, exportDeeds, signInDeeds, factorDeeds, r
 func TestEveryMethodLeavesItsEntries(t *testing.T) {
 	m, err := reach.Load("github.com/aegisrunner/account-settings", os.DirFS("."), "internal/flows")
 	require.NoError(t, err)
-	writers := m.Writers("accounts", "security", "orgs", "audit", "internal/flows")
+	writers := m.Writers("accounts", "security", "orgs", "notify", "audit", "internal/flows")
 	require.Greater(t, len(writers), 50)
 	known := map[string]bool{}
 	for _, d := range deeds {

@@ -9,6 +9,7 @@ import (
 	settings "github.com/aegisrunner/account-settings"
 	"github.com/aegisrunner/account-settings/accounts"
 	"github.com/aegisrunner/account-settings/audit"
+	"github.com/aegisrunner/account-settings/notify"
 	"github.com/aegisrunner/account-settings/orgs"
 	"github.com/aegisrunner/account-settings/security"
 )
@@ -108,6 +109,7 @@ func (l *ledger) InTx(ctx context.Context, fn func(context.Context) error) error
 func (l *ledger) Accounts() accounts.Store { return ledgerAccounts{l.Store.Accounts(), l} }
 func (l *ledger) Security() security.Store { return ledgerSecurity{l.Store.Security(), l} }
 func (l *ledger) Orgs() orgs.Store         { return ledgerOrgs{l.Store.Orgs(), l} }
+func (l *ledger) Notify() notify.Store     { return ledgerNotify{l.Store.Notify(), l} }
 func (l *ledger) Audit() audit.Store       { return ledgerAudit{l.Store.Audit(), l} }
 
 type ledgerAccounts struct {
@@ -173,6 +175,28 @@ type orgsTx struct {
 }
 
 func (t orgsTx) AppendAudit(ctx context.Context, e audit.Entry) error {
+	return t.l.append(ctx, t.Tx, t.d, e)
+}
+
+type ledgerNotify struct {
+	notify.Store
+	l *ledger
+}
+
+func (s ledgerNotify) Update(ctx context.Context, fn func(context.Context, notify.Tx) error) error {
+	var tx notify.Tx
+	return s.l.run(ctx, func(ctx context.Context, in func(context.Context) error) error {
+		return s.Store.Update(ctx, func(ctx context.Context, t notify.Tx) error { tx = t; return in(ctx) })
+	}, func(ctx context.Context, d *draft) error { return fn(ctx, notifyTx{tx, s.l, d}) })
+}
+
+type notifyTx struct {
+	notify.Tx
+	l *ledger
+	d *draft
+}
+
+func (t notifyTx) AppendAudit(ctx context.Context, e audit.Entry) error {
 	return t.l.append(ctx, t.Tx, t.d, e)
 }
 

@@ -28,6 +28,7 @@ import (
 	"github.com/aegisrunner/account-settings/internal/picture"
 	"github.com/aegisrunner/account-settings/internal/upload"
 	"github.com/aegisrunner/account-settings/mail"
+	"github.com/aegisrunner/account-settings/notify"
 	"github.com/aegisrunner/account-settings/orgs"
 	"github.com/aegisrunner/account-settings/security"
 	"github.com/aegisrunner/account-settings/security/httpsession"
@@ -123,8 +124,16 @@ type Config struct {
 	Tabs      []Tab
 	Templates fs.FS // overrides blocks of the pages; see the package's templates
 
-	// PostalAddress stands under every mail.
+	// PostalAddress stands under every mail. Empty: weekly digests, nudges and news
+	// of the product, which laws want it in, are not sent.
 	PostalAddress string
+
+	// OptInOnly sends weekly digests and nudges to those alone who have asked for
+	// them. Without it they are on for who has chosen nothing.
+	OptInOnly bool
+
+	// Digest tells what the weekly digest says. nil: there is none.
+	Digest notify.DigestSource
 
 	// MailboxURL is linked from "check your mail" where mail goes to a
 	// development mailbox. Leave it empty in production.
@@ -162,6 +171,7 @@ type Settings struct {
 	Security *security.Service
 	Orgs     *orgs.Service
 	Audit    *audit.Service // the logs of organizations
+	Notify   *notify.Service
 
 	c        Config
 	url      *url.URL
@@ -304,7 +314,16 @@ func (s *Settings) wireDomains() (err error) {
 		Store: c.Store.Audit(), Gate: s.Orgs, MAC: c.Keys.ring.MAC, Origin: s.url.Host + c.Paths.Pages + "/audit",
 		Events: flows.Events(), Now: c.Now, Log: c.Log,
 	})
-	s.flows.Accounts, s.flows.Security, s.flows.Orgs, s.flows.Audit = s.Accounts, s.Security, s.Orgs, s.Audit
+	if err != nil {
+		return err
+	}
+	s.Notify, err = notify.New(notify.Config{
+		Store: c.Store.Notify(), Sealer: c.Keys.ring, MAC: c.Keys.ring.MAC, Limiter: c.Limiter,
+		Directory: directory{c.Store.Orgs(), c.Entitlements}, Digest: c.Digest,
+		OptInOnly: c.OptInOnly, PostalAddress: strings.TrimSpace(c.PostalAddress) != "",
+		Now: c.Now, Log: c.Log, Wake: s.wakeCourier,
+	})
+	s.flows.Accounts, s.flows.Security, s.flows.Orgs, s.flows.Audit, s.flows.Notify = s.Accounts, s.Security, s.Orgs, s.Audit, s.Notify
 	return err
 }
 
@@ -393,7 +412,7 @@ func (s *Settings) wireHTTP() (err error) {
 		Config: pages.Config{
 			API:     passkeyAPI,
 			Product: c.Product, Prefix: c.Paths.Pages, LogoURL: c.LogoURL, HomeURL: c.HomeURL, Theme: c.Theme,
-			Links: c.Links, Footer: c.Footer, MailboxURL: c.MailboxURL, Tabs: c.Tabs, Templates: c.Templates,
+			Links: c.Links, Footer: c.Footer, MailboxURL: c.MailboxURL, Mails: s.signUpMails(), Tabs: c.Tabs, Templates: c.Templates,
 			Password: pages.PasswordRule{MinLength: s.Security.Rules().MinLength, NoDigit: s.Security.Rules().InsecureNoDigit},
 		},
 		Flows: s.flows, Sessions: s.sessions, Sealer: c.Keys.ring, Export: api.WriteExport,
@@ -408,7 +427,7 @@ func (s *Settings) wireHTTP() (err error) {
 
 func linkMap(l Links) map[string]string {
 	m := map[string]string{}
-	for k, v := range map[string]string{"support": l.Support, "terms": l.Terms, "privacy": l.Privacy} {
+	for k, v := range map[string]string{"support": l.Support, "terms": l.Terms, "privacy": l.Privacy, "notifications": l.Notifications} {
 		if v != "" {
 			m[k] = v
 		}

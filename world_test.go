@@ -20,6 +20,7 @@ import (
 	"github.com/aegisrunner/account-settings/bunstore"
 	"github.com/aegisrunner/account-settings/id"
 	"github.com/aegisrunner/account-settings/internal/flows"
+	"github.com/aegisrunner/account-settings/internal/secretbox"
 	"github.com/aegisrunner/account-settings/orgs"
 	"github.com/aegisrunner/account-settings/security"
 	"github.com/aegisrunner/account-settings/settingstest"
@@ -34,6 +35,7 @@ type world struct {
 	ledger *ledger
 	dns    *zone
 	logs   *logged
+	ring   *secretbox.Ring // of the same keys as the product
 	hash   security.PasswordHash
 	tables []string
 	count  int // of people, requests and organizations
@@ -46,11 +48,15 @@ type world struct {
 func newWorld(t *testing.T, db *bunstore.DB) *world {
 	t.Helper()
 	w := &world{t: t, db: db, ledger: &ledger{Store: db}, dns: &zone{}, logs: &logged{}}
+	sealing, mac := map[string][]byte{"test": []byte(strings.Repeat("k", 32))}, []byte(strings.Repeat("m", 32))
+	keys, err := settings.NewKeys("test", sealing, mac)
+	require.NoError(t, err)
+	w.ring, err = secretbox.New("test", sealing, mac)
+	require.NoError(t, err)
 	w.app = settingstest.Start(t, settings.Config{
-		Store: w.ledger, Limiter: wide{}, Domains: w.dns, Projects: oneProject{}, ExportSources: []accounts.ExportSource{stubborn{w}}, Log: slog.New(slog.NewTextHandler(w.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Store: w.ledger, Keys: keys, Limiter: wide{}, Domains: w.dns, Projects: oneProject{}, ExportSources: []accounts.ExportSource{stubborn{w}}, Log: slog.New(slog.NewTextHandler(w.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	w.flows = &flows.Services{Store: w.ledger, Accounts: w.app.Accounts, Security: w.app.Security, Orgs: w.app.Orgs}
-	var err error
 	w.hash, err = w.app.Security.HashNewPassword(t.Context(), "password", settingstest.Password)
 	require.NoError(t, err)
 	w.secrets = append(w.secrets, settingstest.Password)

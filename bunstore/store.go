@@ -9,6 +9,7 @@ import (
 	"github.com/aegisrunner/account-settings/audit"
 	"github.com/aegisrunner/account-settings/internal/flows"
 	"github.com/aegisrunner/account-settings/mail"
+	"github.com/aegisrunner/account-settings/notify"
 	"github.com/aegisrunner/account-settings/orgs"
 	"github.com/aegisrunner/account-settings/security"
 )
@@ -23,6 +24,9 @@ func (d *DB) Security() security.Store { return securityStore{securityReader{sou
 
 // Orgs returns the store of package orgs.
 func (d *DB) Orgs() orgs.Store { return orgsStore{orgsReader{source{d, nil}}} }
+
+// Notify returns the store of package notify.
+func (d *DB) Notify() notify.Store { return notifyStore{notifyReader{source{d, nil}}} }
 
 // Mail returns the reading side of the outbox.
 func (d *DB) Mail() mail.Store { return outbox{d} }
@@ -112,5 +116,21 @@ type orgsTx struct {
 func (s orgsStore) Update(ctx context.Context, fn func(ctx context.Context, tx orgs.Tx) error) error {
 	return s.db.update(ctx, func(ctx context.Context, sc *scope) error {
 		return fn(ctx, orgsTx{orgsReader{source{s.db, sc}}, writer{sc}})
+	})
+}
+
+type notifyReader struct{ source }
+
+type notifyStore struct{ notifyReader }
+
+type notifyTx struct {
+	notifyReader
+	writer
+}
+
+// Update implements notify.Store.
+func (s notifyStore) Update(ctx context.Context, fn func(ctx context.Context, tx notify.Tx) error) error {
+	return s.db.update(ctx, func(ctx context.Context, sc *scope) error {
+		return fn(ctx, notifyTx{notifyReader{source{s.db, sc}}, writer{sc}})
 	})
 }

@@ -24,7 +24,7 @@ func crossingTests() []check {
 	ways := []struct {
 		name string
 		in   func(w *world) domain
-	}{{"Accounts", inAccounts}, {"Security", inSecurity}, {"Orgs", inOrgs}, {"Audit", inAudit}, {"InTx", inTx}}
+	}{{"Accounts", inAccounts}, {"Security", inSecurity}, {"Orgs", inOrgs}, {"Notify", inNotify}, {"Audit", inAudit}, {"InTx", inTx}}
 	for _, outer := range ways {
 		for _, inner := range ways {
 			if outer.name != inner.name {

@@ -75,6 +75,9 @@ func Security(t *testing.T, open Open) { Options{}.Security(t, open) }
 // Orgs tests the orgs.Store of a store.
 func Orgs(t *testing.T, open Open) { Options{}.Orgs(t, open) }
 
+// Notify tests the notify.Store of a store.
+func Notify(t *testing.T, open Open) { Options{}.Notify(t, open) }
+
 // Mail tests the mail.Store of a store, and the outbox of its transactions.
 func Mail(t *testing.T, open Open) { Options{}.Mail(t, open) }
 
@@ -89,6 +92,7 @@ func (o Options) All(t *testing.T, open Open) {
 	t.Run("Accounts", func(t *testing.T) { o.Accounts(t, open) })
 	t.Run("Security", func(t *testing.T) { o.Security(t, open) })
 	t.Run("Orgs", func(t *testing.T) { o.Orgs(t, open) })
+	t.Run("Notify", func(t *testing.T) { o.Notify(t, open) })
 	t.Run("Mail", func(t *testing.T) { o.Mail(t, open) })
 	t.Run("Audit", func(t *testing.T) { o.Audit(t, open) })
 	t.Run("Blobs", func(t *testing.T) {
@@ -147,6 +151,12 @@ func (o Options) Orgs(t *testing.T, open Open) {
 	o.run(t, open, importUseTests())
 	o.run(t, open, reminderTests())
 	o.run(t, open, logoDiscardTests())
+}
+
+// Notify is [Notify] with options.
+func (o Options) Notify(t *testing.T, open Open) {
+	o.run(t, open, transactionTests(inNotify))
+	o.run(t, open, choiceTests())
 }
 
 // Mail is [Mail] with options.

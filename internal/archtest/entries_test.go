@@ -10,7 +10,7 @@ import (
 )
 
 // services are the packages whose transactions leave entries in the audit log.
-var services = []string{"accounts", "security", "orgs", "audit", "internal/flows"}
+var services = []string{"accounts", "security", "orgs", "notify", "audit", "internal/flows"}
 
 // silent are the functions that do something in a transaction that is no event,
 // with the reason.

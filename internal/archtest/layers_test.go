@@ -46,7 +46,7 @@ var below = map[layer][]layer{
 // rank orders the foundation within itself: each may import only lower ones.
 var rank = map[string]int{"fault": 0, "id": 1, "audit": 2, "mail": 2}
 
-var domains = []string{"accounts", "security", "orgs", "billing", "sso"}
+var domains = []string{"accounts", "security", "orgs", "notify", "billing", "sso"}
 
 // layerOf says where a folder of the module belongs; "" if DESIGN.md does not
 // know it. An internal package that is not named here is a leaf.

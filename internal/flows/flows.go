@@ -9,6 +9,7 @@ import (
 	"github.com/aegisrunner/account-settings/audit"
 	"github.com/aegisrunner/account-settings/fault"
 	"github.com/aegisrunner/account-settings/id"
+	"github.com/aegisrunner/account-settings/notify"
 	"github.com/aegisrunner/account-settings/orgs"
 	"github.com/aegisrunner/account-settings/security"
 )
@@ -20,6 +21,7 @@ type Services struct {
 	Security *security.Service
 	Orgs     *orgs.Service
 	Audit    *audit.Service
+	Notify   *notify.Service
 }
 
 // CompleteSignUp is what finishing to sign up needs.

@@ -7,6 +7,7 @@ import (
 	"github.com/aegisrunner/account-settings/accounts"
 	"github.com/aegisrunner/account-settings/audit"
 	"github.com/aegisrunner/account-settings/mail"
+	"github.com/aegisrunner/account-settings/notify"
 	"github.com/aegisrunner/account-settings/orgs"
 	"github.com/aegisrunner/account-settings/security"
 )
@@ -24,6 +25,7 @@ type Store interface {
 	Accounts() accounts.Store
 	Security() security.Store
 	Orgs() orgs.Store
+	Notify() notify.Store
 	Mail() mail.Store
 	Audit() audit.Store
 

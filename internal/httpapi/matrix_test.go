@@ -19,6 +19,7 @@ import (
 	"github.com/aegisrunner/account-settings/internal/flows"
 	"github.com/aegisrunner/account-settings/internal/httpapi"
 	"github.com/aegisrunner/account-settings/internal/secretbox"
+	"github.com/aegisrunner/account-settings/notify"
 	"github.com/aegisrunner/account-settings/orgs"
 	"github.com/aegisrunner/account-settings/security"
 	"github.com/aegisrunner/account-settings/security/httpsession"
@@ -57,6 +58,8 @@ func newFixture(t *testing.T) *fixture {
 	require.NoError(t, err)
 	s.Audit, err = audit.NewService(audit.Config{Store: store.Audit(), Gate: s.Orgs, MAC: ring.MAC, Origin: "localhost/audit", Events: flows.Events(), Now: now})
 	require.NoError(t, err)
+	s.Notify, err = notify.New(notify.Config{Store: store.Notify(), Sealer: ring, MAC: ring.MAC, Directory: noOrgs{}, Limiter: limiter, Now: now})
+	require.NoError(t, err)
 	public, err := url.Parse("http://localhost:8080")
 	require.NoError(t, err)
 	sessions, err := httpsession.New(httpsession.Config{Sessions: s.Security, PublicURL: public})
@@ -80,6 +83,15 @@ func newFixture(t *testing.T) *fixture {
 	require.NoError(t, err)
 	f.token = in.Token.Reveal()
 	return f
+}
+
+// noOrgs is a directory of nothing.
+type noOrgs struct{}
+
+func (noOrgs) Organizations(context.Context, id.User) ([]notify.Organization, error) { return nil, nil }
+
+func (noOrgs) Organization(context.Context, id.Org) (notify.Organization, error) {
+	return notify.Organization{}, notify.ErrOrgNotFound
 }
 
 func (f *fixture) call(line httpapi.Line, token string) (status int, code string) {
@@ -150,7 +162,7 @@ func TestEveryPermissionHasARoute(t *testing.T) {
 		orgs.PermLeave:             "the same route as removing a member, for oneself",
 		security.PermFirstPassword: "the same route as changing it, for people without one",
 	}
-	for _, policy := range []audit.Policy{accounts.Policy(), security.Policy(), orgs.DefaultPolicy()} {
+	for _, policy := range []audit.Policy{accounts.Policy(), security.Policy(), notify.Policy(), orgs.DefaultPolicy()} {
 		for p := range policy {
 			found := elsewhere[p] != ""
 			for _, line := range httpapi.Table() {

@@ -18,6 +18,7 @@ import (
 	"github.com/aegisrunner/account-settings/audit"
 	"github.com/aegisrunner/account-settings/fault"
 	"github.com/aegisrunner/account-settings/internal/strictjson"
+	"github.com/aegisrunner/account-settings/notify"
 	"github.com/aegisrunner/account-settings/security"
 	"github.com/aegisrunner/account-settings/security/httpsession"
 )
@@ -117,6 +118,7 @@ func policies(orgs audit.Policy) audit.Policy {
 	all := maps.Clone(orgs)
 	maps.Copy(all, accounts.Policy())
 	maps.Copy(all, security.Policy())
+	maps.Copy(all, notify.Policy())
 	all[permPublic] = audit.Rule{}
 	return all
 }

@@ -23,7 +23,7 @@ var paging = []param{
 
 // table is every route of the API. Add a line here, and the document, the access
 // matrix test and the docs page know it.
-var table = slices.Concat(personTable, orgTable, auditTable)
+var table = slices.Concat(personTable, mailTable, orgTable, auditTable)
 
 // personTable is the part about people.
 var personTable = []route{

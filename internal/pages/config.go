@@ -21,6 +21,10 @@ type Config struct {
 	Footer   string // a line of plain text at the bottom of every page
 	Password PasswordRule
 
+	// Mails are the categories of mail that somebody who signs up gets without
+	// asking, as package notify names them; the pages of signing up say so.
+	Mails []string
+
 	// MailboxURL is the development mailbox, linked from "check your mail". Empty
 	// in production.
 	MailboxURL string
@@ -48,6 +52,10 @@ type Links struct {
 	Terms   string
 	Privacy string
 	Upgrade string // where an Owner gets a larger plan, until billing is here
+
+	// Notifications is where people say which runs they hear of: that belongs to
+	// projects, and Email preferences leads there.
+	Notifications string
 }
 
 // Tab is a page of the host beside those of the account.
@@ -79,7 +87,8 @@ func (c Config) check() error {
 	for name, link := range map[string]string{
 		"LogoURL": c.LogoURL, "IconURL": c.IconURL, "MailboxURL": c.MailboxURL, "HomeURL": c.HomeURL, "API": c.API,
 		"Links.Support": c.Links.Support, "Links.Terms": c.Links.Terms, "Links.Privacy": c.Links.Privacy,
-		"Links.Upgrade": c.Links.Upgrade,
+		"Links.Upgrade":       c.Links.Upgrade,
+		"Links.Notifications": c.Links.Notifications,
 	} {
 		if link != "" && !linkable(link) {
 			bad("%s is neither a path nor an http, https or mailto address", name)

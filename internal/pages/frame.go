@@ -136,6 +136,7 @@ func (f *frame) Tabs() []tab {
 	return []tab{
 		{f.URL("/settings/profile"), f.Icon("user"), f.T("profile.title"), f.spec.tab == "profile"},
 		{f.URL("/settings/security"), f.Icon("shield"), f.T("security.title"), f.spec.tab == "security"},
+		{f.URL(mailsPath), f.Icon("mail"), f.T("email-preferences.title"), f.spec.tab == "email"},
 	}
 }
 

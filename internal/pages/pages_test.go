@@ -163,7 +163,7 @@ func TestEveryAddressIsBelowThePrefix(t *testing.T) {
 	cfg := config()
 	cfg.Prefix = "/account"
 	cfg.Tabs = []pages.Tab{{ID: "projects", Href: "/projects", Label: "Projects", Labels: map[string]string{"de": "Projekte"}}}
-	outside := []string{cfg.Links.Support, cfg.Links.Terms, cfg.Links.Privacy, cfg.Links.Upgrade, cfg.MailboxURL, "/projects"}
+	outside := []string{cfg.Links.Support, cfg.Links.Terms, cfg.Links.Privacy, cfg.Links.Upgrade, cfg.MailboxURL, cfg.Links.Notifications, "/projects"}
 	for _, picture := range []string{"/avatars/ada/", "/logos/engines/", "/logos/society/"} { // their whole address is handed in
 		outside = append(outside, picture+"64", picture+"128", picture+"512")
 	}

@@ -130,6 +130,7 @@ func samples(s func(string) string) map[string]pages.Page {
 	maps.Copy(views, factorSamples(s, security))
 	maps.Copy(views, orgSamples(s, profile))
 	maps.Copy(views, importSamples(s))
+	maps.Copy(views, mailSamples(s))
 	out := map[string]pages.Page{}
 	for name, v := range views {
 		p := pages.Page{Now: now, View: v}
@@ -153,8 +154,8 @@ func plain(s string) string { return s }
 
 func config() pages.Config {
 	return pages.Config{
-		Product: "Acme", MailboxURL: "/dev/mailbox", API: "/api/v1",
-		Links: pages.Links{Support: "mailto:help@acme.test", Terms: "https://acme.test/terms", Privacy: "https://acme.test/privacy", Upgrade: "https://acme.test/plans"},
+		Product: "Acme", MailboxURL: "/dev/mailbox", API: "/api/v1", Mails: []string{"weekly_digest", "retention_nudges"},
+		Links: pages.Links{Support: "mailto:help@acme.test", Terms: "https://acme.test/terms", Privacy: "https://acme.test/privacy", Upgrade: "https://acme.test/plans", Notifications: "https://acme.test/notifications"},
 	}
 }
 

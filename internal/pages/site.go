@@ -85,6 +85,9 @@ func (s *Site) routes() {
 	s.post("/reset-password", s.reset)
 	s.page("/confirm-email", s.confirmPage)
 	s.post("/confirm-email", s.confirm)
+	s.page(unsubscribePath, s.unsubscribePage)
+	s.post(unsubscribePath, s.unsubscribe)
+	s.page(mailsPath, s.signedIn(s.mailsPage))
 	s.page("/undo-email", s.undoPage)
 	s.post("/undo-email", s.undo)
 	s.post("/sign-out", s.signOut)
@@ -103,6 +106,7 @@ func (s *Site) routes() {
 		"/settings/profile/email":                   {run: s.changeEmail, waiting: "email_change", detail: "email"},
 		"/settings/profile/email/cancel":            {run: s.cancelEmail, waiting: "email_cancel"},
 		"/settings/profile/picture/remove":          {run: s.removePicture},
+		mailsPath + "/save":                         {run: s.saveMails},
 		"/settings/security/password":               {run: s.changePassword, waiting: "first_password"},
 		"/settings/security/two-factor/start":       {run: s.startTwoFactor, waiting: "two_factor_on"},
 		"/settings/security/two-factor/confirm":     {run: s.confirmTwoFactor, waiting: "two_factor_on"},
@@ -167,7 +171,7 @@ func (s *Site) handle(method, path string, h handler) {
 	s.mux.HandleFunc(method+" "+s.c.Prefix+path, func(w http.ResponseWriter, r *http.Request) {
 		v := &visit{w: w, r: r, caller: httpsession.Caller{Actor: httpsession.From(r.Context())}, slug: r.PathValue("slug")}
 		defer s.recover(v)
-		if err := s.begin(v, limitOf(path)); err != nil {
+		if err := s.begin(v, path); err != nil {
 			s.fail(v, err)
 			return
 		}
@@ -177,18 +181,19 @@ func (s *Site) handle(method, path string, h handler) {
 	})
 }
 
-// begin checks where a form comes from, and reads it, up to limit bytes.
-func (s *Site) begin(v *visit, limit int64) error {
+// begin checks where a form comes from, and reads it. Mail programs unsubscribe from
+// wherever they are, and without a session: that form alone may come from anywhere.
+func (s *Site) begin(v *visit, path string) error {
 	if v.r.Method != http.MethodPost {
 		return nil
 	}
-	if err := s.c.Sessions.CheckForm(v.r); err != nil {
+	if err := s.c.Sessions.CheckForm(v.r); err != nil && path != unsubscribePath {
 		return err
 	}
 	if strings.HasPrefix(v.r.Header.Get("Content-Type"), "multipart/form-data") {
 		return nil // read as a stream by whoever wants it
 	}
-	v.r.Body = http.MaxBytesReader(v.w, v.r.Body, limit)
+	v.r.Body = http.MaxBytesReader(v.w, v.r.Body, limitOf(path))
 	err := v.r.ParseForm()
 	var tooLarge *http.MaxBytesError
 	switch {
@@ -306,7 +311,7 @@ func pageOf(path string) string { return cmp.Or(settingsPageOf(path), path) }
 
 // settingsPageOf returns the page whose card a form's address belongs to, or "".
 func settingsPageOf(path string) string {
-	for _, page := range []string{"/settings/profile", securityPath, invitationsPath, "/sign-in", "/second-factor"} {
+	for _, page := range []string{"/settings/profile", securityPath, mailsPath, invitationsPath, "/sign-in", "/second-factor"} {
 		if strings.HasPrefix(path, page+"/") {
 			return page
 		}

@@ -21,6 +21,7 @@ import (
 	"github.com/aegisrunner/account-settings/audit"
 	"github.com/aegisrunner/account-settings/internal/flows"
 	"github.com/aegisrunner/account-settings/mail"
+	"github.com/aegisrunner/account-settings/notify"
 	"github.com/aegisrunner/account-settings/orgs"
 	"github.com/aegisrunner/account-settings/security"
 )
@@ -60,6 +61,9 @@ func (s *Store) Security() security.Store { return securityStore{securityReader{
 
 // Orgs implements [flows.Store].
 func (s *Store) Orgs() orgs.Store { return orgsStore{orgsReader{s.view}, s} }
+
+// Notify implements [flows.Store].
+func (s *Store) Notify() notify.Store { return notifyStore{notifyReader{s.view}, s} }
 
 // Mail implements [flows.Store].
 func (s *Store) Mail() mail.Store { return outbox{s} }

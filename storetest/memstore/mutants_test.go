@@ -48,7 +48,7 @@ func TestSuitesCatchBrokenStores(t *testing.T) {
 	if testing.Short() {
 		t.Skip("compiles the store with each mistake")
 	}
-	mutants := slices.Concat([]mutant{{what: "no mistake"}}, transactionMutants, accountsMutants, securityMutants, factorMutants, orgMutants, invitationMutants, importMutants, reminderMutants, exportMutants, auditMutants, otherMutants)
+	mutants := slices.Concat([]mutant{{what: "no mistake"}}, transactionMutants, accountsMutants, securityMutants, factorMutants, orgMutants, invitationMutants, importMutants, reminderMutants, exportMutants, auditMutants, notifyMutants, otherMutants)
 	program := buildMutants(t, mutants)
 
 	subtests := program.run(t, 0, mutants[0])["PASS"]

@@ -8,7 +8,7 @@ var transactionMutants = []mutant{
 		`Update/RollsBackOnErrorWhichIsItsOwn Update/NestedIsUndoneWithTheOutermost InTx/RollsBackEveryDomain
 		AppendAudit/RolledBackIsNotStored EnqueueMail/RolledBackIsNeverSent SpendSignUp/UnspentIfRolledBack
 		SpendReset/UnspentIfRolledBack ConfirmEmailChange/UnspentIfRolledBack InsertReset/RolledBackVoidsNothing
-		BumpFailures/RolledBackIsNotCounted BumpRequests/RolledBackIsNotCounted RevokeSessions/RolledBackEndsNone Update/CancelledInsideAnswersTruly`,
+		BumpFailures/RolledBackIsNotCounted BumpRequests/RolledBackIsNotCounted SetChoice/RolledBackIsNotChosen RevokeSessions/RolledBackEndsNone Update/CancelledInsideAnswersTruly`,
 		"scope.go", "fn); err != nil {\n\t\treturn err\n\t}\n\ts.state.Store", "fn); err != nil {\n\t\ts.state.Store(tx.state)\n\t\treturn err\n\t}\n\ts.state.Store"),
 	broken("an error is replaced",
 		"Update/RollsBackOnErrorWhichIsItsOwn",

@@ -51,6 +51,8 @@ type state struct {
 
 	logoDiscards map[string]time.Time
 
+	choices map[choice]bool
+
 	letters    map[id.Mail]letter
 	suppressed map[mail.AddressKey]mail.Suppression
 
@@ -71,6 +73,7 @@ func (st *state) clone() *state {
 		orgs: cloneMap(st.orgs), members: cloneMap(st.members), slugs: cloneMap(st.slugs),
 		invitations: cloneMap(st.invitations), links: cloneMap(st.links), domains: cloneMap(st.domains),
 		imports: cloneMap(st.imports), importRows: cloneMap(st.importRows), reminders: cloneMap(st.reminders), logoDiscards: cloneMap(st.logoDiscards),
+		choices: cloneMap(st.choices),
 		letters: cloneMap(st.letters), suppressed: cloneMap(st.suppressed),
 		entries: slices.Clone(st.entries), trees: cloneMap(st.trees), checkpoints: cloneMap(st.checkpoints),
 	}
