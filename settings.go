@@ -415,7 +415,7 @@ func (s *Settings) wireHTTP() (err error) {
 			Links: c.Links, Footer: c.Footer, MailboxURL: c.MailboxURL, Mails: s.signUpMails(), Tabs: c.Tabs, Templates: c.Templates,
 			Password: pages.PasswordRule{MinLength: s.Security.Rules().MinLength, NoDigit: s.Security.Rules().InsecureNoDigit},
 		},
-		Flows: s.flows, Sessions: s.sessions, Sealer: c.Keys.ring, Export: api.WriteExport,
+		Flows: s.flows, Sessions: s.sessions, Sealer: c.Keys.ring, Export: api.WriteExport, Download: api.WriteOwnData,
 		Now: c.Now, StepUpAge: c.StepUpAge, Log: c.Log,
 	})
 	if err != nil {

@@ -131,6 +131,7 @@ func samples(s func(string) string) map[string]pages.Page {
 	maps.Copy(views, orgSamples(s, profile))
 	maps.Copy(views, importSamples(s))
 	maps.Copy(views, mailSamples(s))
+	maps.Copy(views, exportSamples(profile))
 	out := map[string]pages.Page{}
 	for name, v := range views {
 		p := pages.Page{Now: now, View: v}

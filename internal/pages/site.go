@@ -33,6 +33,9 @@ type SiteConfig struct {
 	// Export answers with entries of an organization's log, as the API does.
 	Export func(w http.ResponseWriter, r *http.Request, actor audit.Actor, ref string, f audit.Filter, format audit.Format, after id.Entry) error
 
+	// Download answers with an export of the person who acts, as the API does.
+	Download func(w http.ResponseWriter, r *http.Request, actor audit.Actor, which id.Export) error
+
 	Now       func() time.Time
 	StepUpAge time.Duration
 	Log       *slog.Logger
@@ -53,8 +56,8 @@ func New(c SiteConfig) (*Site, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.Flows == nil || c.Sessions == nil || c.Sealer == nil || c.Export == nil || c.Now == nil {
-		return nil, errors.New("pages: Flows, Sessions, Sealer, Export and Now are required")
+	if c.Flows == nil || c.Sessions == nil || c.Sealer == nil || c.Export == nil || c.Download == nil || c.Now == nil {
+		return nil, errors.New("pages: Flows, Sessions, Sealer, Export, Download and Now are required")
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -107,6 +110,8 @@ func (s *Site) routes() {
 		"/settings/profile/email/cancel":            {run: s.cancelEmail, waiting: "email_cancel"},
 		"/settings/profile/picture/remove":          {run: s.removePicture},
 		mailsPath + "/save":                         {run: s.saveMails},
+		exportPath:                                  {run: s.startExport, waiting: "export"},
+		exportPath + "/download":                    {run: s.downloadExport, waiting: "export_download"},
 		"/settings/security/password":               {run: s.changePassword, waiting: "first_password"},
 		"/settings/security/two-factor/start":       {run: s.startTwoFactor, waiting: "two_factor_on"},
 		"/settings/security/two-factor/confirm":     {run: s.confirmTwoFactor, waiting: "two_factor_on"},

@@ -7,12 +7,32 @@ import (
 
 // Profile is /settings/profile.
 type Profile struct {
-	Saved   string // the card that was saved: "picture", "about", "email", "deleted-orgs", "left" or ""
+	// Saved is the card that was saved: "picture", "about", "email", "deleted-orgs",
+	// "left" or "". "export-open" says that the export can be downloaded now,
+	// "export-gone" that it cannot any more.
+	Saved   string
 	Picture PictureCard
 	About   AboutCard
 	Email   EmailCard
 	Orgs    ProfileOrgsCard
+	Export  ExportCard
 }
+
+// ExportCard posts nothing to /settings/profile/export, and export, which is ID, to
+// /settings/profile/export/download.
+type ExportCard struct {
+	Form
+	State     string // "running", "ready", "failed"; "": there is none
+	ID        string
+	Done      int // parts
+	Total     int
+	Records   int
+	Size      int64     // in bytes, of one that is ready
+	ExpiresAt time.Time // likewise
+}
+
+// Percent returns how far an export has come, for the bar's own text.
+func (c ExportCard) Percent() int { return 100 * c.Done / max(1, c.Total) }
 
 // ProfileOrgsCard offers to found the first organization, and to restore deleted
 // ones.
@@ -61,6 +81,7 @@ func (v Profile) spec() spec {
 		{"about", v.About.Form, []string{"name", "timezone", "locale"}},
 		{"email", v.Email.Form, []string{"email"}},
 		{"deleted-orgs", v.Orgs.Form, nil},
+		{"export", v.Export.Form, nil},
 	}}
 }
 
