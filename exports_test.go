@@ -104,6 +104,7 @@ func TestExport(t *testing.T) {
 		api(t, a.owner, post, "/orgs", object{"name": "Elsewhere"}, 201)
 		api(t, a.owner, post, "/orgs/elsewhere/invitations", object{"emails": []string{"member@acme.example"}, "role": "viewer"}, 201)
 		c := a.member
+		api(t, c, "PATCH", "/account/email-preferences", object{"product_updates": true}, 200)
 		picture := c.Do(put, "/api/v1/account/avatar", http.Header{"Content-Type": {"image/png"}}, picturePNG(t, 64, 64))
 		require.Equal(t, 200, picture.Status)
 		api(t, c, "PATCH", "/account", object{"name": "=Max"}, 200)
@@ -111,13 +112,13 @@ func TestExport(t *testing.T) {
 		where := askExport(t, c)
 		require.Equal(t, where, askExport(t, c), "one is made at a time")
 		got := api(t, c, get, where, nil, 200)
-		require.Equal(t, []any{"running", 0., 0., 6.}, []any{got["status"], got["percent"], got["done"], got["total"]})
+		require.Equal(t, []any{"running", 0., 0., 7.}, []any{got["status"], got["percent"], got["done"], got["total"]})
 		require.Nil(t, got["expires_at"])
 		refused(t, c, get, where+"/download", nil, 404, "not_found")
 
 		app.RunJob(workExports)
 		got = api(t, c, get, where, nil, 200)
-		require.Equal(t, []any{"ready", 100., 6., 6.}, []any{got["status"], got["percent"], got["done"], got["total"]})
+		require.Equal(t, []any{"ready", 100., 7., 7.}, []any{got["status"], got["percent"], got["done"], got["total"]})
 		until, err := time.Parse(time.RFC3339, got["expires_at"].(string))
 		require.NoError(t, err)
 		require.Equal(t, app.Clock.Now().Add(24*time.Hour).Truncate(time.Microsecond), until)
@@ -168,7 +169,7 @@ func ownData(t *testing.T, a *acme, files map[string]string) {
 	names := []string{
 		"README.txt", "profile/profile.json", "profile/picture.png", "security/second-factor.json", "security/sessions.json", "security/sessions.csv",
 		"organizations/memberships.json", "organizations/memberships.csv", "organizations/invitations.json", "history/history.json", "history/history.csv",
-		"runs/2026/report.txt",
+		"email-preferences/choices.json", "runs/2026/report.txt",
 	}
 	for _, name := range names {
 		require.NotEmpty(t, files[name], name)
@@ -190,6 +191,7 @@ func ownData(t *testing.T, a *acme, files map[string]string) {
 	require.NotEmpty(t, sessions[0]["ip"])
 	require.Equal(t, []any{"acme-inc", "member"}, []any{memberships[0]["slug"], memberships[0]["role"]})
 	require.Equal(t, []any{"Elsewhere", "viewer"}, []any{invitations[0]["organization"], invitations[0]["role"]})
+	require.JSONEq(t, `{"product_updates":true}`, files["email-preferences/choices.json"])
 	rows, err := csv.NewReader(strings.NewReader(files["history/history.csv"])).ReadAll()
 	require.NoError(t, err)
 	require.Len(t, rows, len(history)+1)
@@ -238,7 +240,7 @@ func TestExportOfASourceThatFails(t *testing.T) {
 			require.NoError(t, runJob(t.Context(), app.Settings, workExports), "not again at once")
 			app.Clock.Advance(2 * time.Minute)
 		}
-		require.Equal(t, 66., api(t, c, get, where, nil, 200)["percent"])
+		require.Equal(t, 71., api(t, c, get, where, nil, 200)["percent"])
 		require.NoError(t, runJob(t.Context(), app.Settings, workExports))
 		files := exportOf(t, c, where)
 		require.Contains(t, files, "runs/2026/report.txt")

@@ -125,7 +125,7 @@ func TestExportIsResumed(t *testing.T) {
 			require.Equal(t, []any{"ready", want["done"]}, []any{got["status"], got["done"]})
 			files := exportOf(t, c, where)
 			require.Len(t, files["runs/noise.png"], 5*600<<10)
-			require.Len(t, files, 11)
+			require.Len(t, files, 12)
 		}
 		require.Equal(t, whole+1, strings.Count(strings.Join(kinds(app, ada), " "), "account.export_ready"), "one mail for each")
 		app.Clock.Advance(24 * time.Hour)
@@ -254,7 +254,7 @@ func TestExportOnThePage(t *testing.T) {
 		require.Contains(t, string(r.Body), "You want a copy of your data.")
 		r = c.Form("/reauthenticate", url.Values{"continue": {continuation(t, r)}, "method": {"password"}, "password": {settingstest.Password}})
 		require.Equal(t, []any{303, "/settings/profile#export"}, []any{r.Status, r.Header.Get("Location")})
-		require.Contains(t, page(), `<progress class="bar" max="6" value="0"`)
+		require.Contains(t, page(), `<progress class="bar" max="7" value="0"`)
 		require.Contains(t, page(), "See how far it is")
 
 		app.RunJob(workExports)

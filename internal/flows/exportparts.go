@@ -11,6 +11,7 @@ import (
 	"github.com/aegisrunner/account-settings/accounts"
 	"github.com/aegisrunner/account-settings/audit"
 	"github.com/aegisrunner/account-settings/id"
+	"github.com/aegisrunner/account-settings/notify"
 	"github.com/aegisrunner/account-settings/orgs"
 	"github.com/aegisrunner/account-settings/security"
 )
@@ -249,6 +250,18 @@ func (f *Services) exportOrgs(ctx context.Context, user id.User, w accounts.Expo
 		list = append(list, invitationDocument{i.ID, o.Name, string(i.Role), i.CreatedAt, i.ExpiresAt})
 	}
 	return w.JSON("invitations.json", list)
+}
+
+// exportMails writes what a person has chosen; what is missing was never chosen.
+func (f *Services) exportMails(ctx context.Context, user id.User, w accounts.ExportWriter) error {
+	choices, err := f.Store.Notify().Choices(ctx, user)
+	if err != nil {
+		return err
+	}
+	if choices == nil {
+		choices = map[notify.Category]bool{}
+	}
+	return w.JSON("choices.json", choices)
 }
 
 type entryDocument struct {

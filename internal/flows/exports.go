@@ -21,6 +21,7 @@ func (f *Services) ExportSources(blobs accounts.BlobStore) []accounts.ExportSour
 		exported{"profile", f.exportProfile(blobs)},
 		exported{"security", f.exportSecurity},
 		exported{"organizations", f.exportOrgs},
+		exported{"email-preferences", f.exportMails},
 		exported{"history", f.exportHistory},
 	}
 }
