@@ -29,6 +29,21 @@ var notifyDeeds = []deed{
 				changed("weekly_digest", "on_by_default", "off"), changed("plan_limit_warnings", "on_by_default", "off"),
 				changed("product_updates", "off_by_default", "on"), changed("retention_nudges", "off_by_default", "on")))
 	}},
+	{method: inNotify + "PlanLimitCrossed", silent: "a letter about what billing has seen", prepare: func(w *world) (func() error, func() []audit.Entry) {
+		o := w.firm()
+		return func() error {
+			return w.app.Notify.PlanLimitCrossed(w.t.Context(), audit.System("billing"), notify.LimitCrossed{Org: o.ID, Metric: "runs", Percent: 80, Used: 8, Limit: 10, Cycle: "2026-11"})
+		}, silence
+	}},
+	{method: inNotify + "BillingFailed", silent: "a letter about what billing was told", prepare: func(w *world) (func() error, func() []audit.Entry) {
+		o := w.firm()
+		return func() error {
+			return w.app.Notify.BillingFailed(w.t.Context(), audit.System("billing"), notify.PaymentFailed{Org: o.ID, Invoice: "2026-0042", Amount: "49.00"})
+		}, silence
+	}},
+	{method: inNotify + "Purge", silent: "a job: notices of long ago", prepare: func(w *world) (func() error, func() []audit.Entry) {
+		return func() error { return w.app.Notify.Purge(w.t.Context()) }, silence
+	}},
 	unsubscribing(1, changed("weekly_digest", "on_by_default", "off")),
 	unsubscribing(2, changed("plan_limit_warnings", "on_by_default", "off")),
 	unsubscribing(3, changed("product_updates", "off_by_default", "off")),

@@ -48,6 +48,7 @@ func (s *Settings) Jobs() []Job {
 		{"audit.prune", 6 * time.Hour, s.inTime(s.Audit.Prune)},
 		{"orgs.collect_logos", 5 * time.Minute, s.inTime(s.Orgs.CollectLogos)},
 		{"orgs.remind_second_factor", 5 * time.Minute, s.Orgs.RemindSecondFactor},
+		{"notify.purge", 24 * time.Hour, s.inTime(s.Notify.Purge)},
 		{"orgs.purge", time.Hour, s.inTime(s.Orgs.Purge)},
 		{"accounts.purge_links", time.Hour, s.inTime(s.Accounts.PurgeLinks)},
 		{"accounts.collect_exports", 5 * time.Minute, s.inTime(s.Accounts.CollectExports)},

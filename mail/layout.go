@@ -37,6 +37,7 @@ type Content struct {
 	Closing    []string // paragraphs below the button
 	Signature  string
 	Footnotes  []string // small print: why this was sent, how long the link lasts
+	Links      []Button // at the very end: preferences, unsubscribing
 	Support    string   // the words of the link to Brand.SupportURL
 }
 
@@ -138,6 +139,11 @@ func check(b Brand, c Content) error {
 			errs = append(errs, fmt.Errorf("mail: %s is not an absolute address", a.field))
 		}
 	}
+	for _, l := range c.Links {
+		if l.Label == "" || !absolute(l.URL, []string{"https", "http"}) {
+			errs = append(errs, errors.New("mail: Content.Links has one without words or an absolute address"))
+		}
+	}
 	return errors.Join(errs...)
 }
 
@@ -178,6 +184,9 @@ func plain(b Brand, c Content) string {
 	case b.SupportURL != "":
 		foot = append(foot, b.SupportURL)
 	}
+	for _, l := range c.Links {
+		foot = append(foot, l.Label+": "+l.URL)
+	}
 	foot = append(foot, b.PostalAddress)
 	// "-- " begins a signature (RFC 3676), which mail programs set apart.
 	return join(blocks, "\n\n") + "\n\n-- \n" + join(foot, "\n") + "\n"
@@ -208,6 +217,11 @@ func (c Content) cleaned() Content {
 	c.LinkHint, c.Signature, c.Support = oneLine(c.LinkHint), oneLine(c.Signature), oneLine(c.Support)
 	c.Button.Label, c.Code, c.Picture.Alt = oneLine(c.Button.Label), oneLine(c.Code), oneLine(c.Picture.Alt)
 	c.Paragraphs, c.Advice, c.Closing, c.Footnotes = all(c.Paragraphs), all(c.Advice), all(c.Closing), all(c.Footnotes)
+	links := make([]Button, 0, len(c.Links))
+	for _, l := range c.Links {
+		links = append(links, Button{oneLine(l.Label), l.URL})
+	}
+	c.Links = links
 	facts := make([][2]string, 0, len(c.Facts))
 	for _, f := range c.Facts {
 		facts = append(facts, [2]string{oneLine(f[0]), oneLine(f[1])})

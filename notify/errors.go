@@ -17,6 +17,9 @@ var (
 	// ErrLocked: the plan decides, and not the person.
 	ErrLocked = fault.New(fault.Conflict, "locked_by_plan", "notify: the plan decides about these mails")
 
+	// ErrStaffOnly: neither the product itself nor the host's staff asks.
+	ErrStaffOnly = fault.New(fault.Forbidden, "forbidden", "notify: for the product itself and the host's staff")
+
 	// ErrRateLimited: too many requests. Wrapped in a [fault.Retry].
 	ErrRateLimited = fault.New(fault.Throttled, "rate_limited", "notify: too many requests")
 )

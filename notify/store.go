@@ -20,6 +20,14 @@ type Person struct {
 	CreatedAt time.Time
 }
 
+// Notice is a mail about an organization that is sent once.
+type Notice struct {
+	Org   id.Org
+	Kind  string // "limit_80", "limit_100" or "billing_failed"; at most 64 characters, as the others
+	Name  string // of the metric; "" if there is none
+	Cycle string // of billing, or the invoice
+}
+
 // Reader is what can be read outside of a transaction and inside. Deleted people
 // are nobody.
 type Reader interface {
@@ -56,6 +64,13 @@ type Tx interface {
 
 	// SetChoice stores a choice in place of the former one. ErrPersonNotFound.
 	SetChoice(ctx context.Context, user id.User, c Category, enabled bool, now time.Time) error
+
+	// NoteOnce notes that a mail is sent, and reports whether it was not noted before.
+	// Of concurrent callers one is the first.
+	NoteOnce(ctx context.Context, n Notice, now time.Time) (first bool, err error)
+
+	// PurgeNotices removes up to limit notices from before t, and returns how many.
+	PurgeNotices(ctx context.Context, t time.Time, limit int) (int, error)
 
 	// ForgetPerson removes everything that this package keeps of somebody, deleted
 	// or not.

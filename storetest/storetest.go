@@ -157,6 +157,7 @@ func (o Options) Orgs(t *testing.T, open Open) {
 func (o Options) Notify(t *testing.T, open Open) {
 	o.run(t, open, transactionTests(inNotify))
 	o.run(t, open, choiceTests())
+	o.run(t, open, noticeTests())
 }
 
 // Mail is [Mail] with options.

@@ -15,6 +15,9 @@ var services = []string{"accounts", "security", "orgs", "notify", "audit", "inte
 // silent are the functions that do something in a transaction that is no event,
 // with the reason.
 var silent = map[string]string{
+	"notify: (*Service).PlanLimitCrossed": "a letter about what billing has seen; nothing of the organization changes",
+	"notify: (*Service).BillingFailed":    "a letter about what billing was told, which has an entry of its own there",
+	"notify: (*Service).Purge":            "a job: notices that nobody asks about any more",
 	"accounts: (*Service).UploadPicture":  "lists a blob for removal, before the transaction that changes the picture",
 	"accounts: (*Service).CollectBlobs":   "a job: blobs that nobody points at any more",
 	"accounts: (*Service).PurgeLinks":     "a job: links that have ended",

@@ -72,7 +72,7 @@ func (r *Renderer) RenderMail(ctx context.Context, kind string, to mail.Recipien
 	}
 	if r.cfg.Override != nil {
 		if m, own, err := r.cfg.Override(ctx, kind, to, letter); err != nil || own {
-			return m, err
+			return r.oneClick(m, letter), err
 		}
 	}
 	w, known := writers[kind]
@@ -88,7 +88,7 @@ func (r *Renderer) RenderMail(ctx context.Context, kind string, to mail.Recipien
 	if err != nil {
 		return mail.Message{}, err
 	}
-	return mail.Message{Subject: p.subject, Text: text, HTML: html}, nil
+	return r.oneClick(mail.Message{Subject: p.subject, Text: text, HTML: html}, letter), nil
 }
 
 // Links is where the pages that mails lead to are.

@@ -19,6 +19,7 @@ import (
 	"github.com/aegisrunner/account-settings/internal/catalog"
 	"github.com/aegisrunner/account-settings/internal/token"
 	"github.com/aegisrunner/account-settings/mail"
+	"github.com/aegisrunner/account-settings/notify"
 	"github.com/aegisrunner/account-settings/orgs"
 	"github.com/aegisrunner/account-settings/security"
 )
@@ -35,43 +36,48 @@ var (
 // sample is a letter with the page that it leads to.
 type sample struct {
 	letter mail.Letter
-	path   string // "" for a letter without a link
+	path   string   // "" for a letter without a link
+	foot   []string // the pages that its last lines lead to
 }
 
 var samples = map[string]sample{
-	"sign up":         {accounts.SignUpLetter{Token: secret, ExpiresAt: until}, "/sign-up/complete?token=" + secret},
-	"exists":          {accounts.AccountExistsLetter{}, "/sign-in"},
-	"in use":          {accounts.EmailInUseLetter{}, ""},
-	"confirm":         {accounts.ConfirmEmailLetter{Token: secret, OldEmail: "ada@acme.test", ExpiresAt: until}, "/confirm-email?token=" + secret},
-	"requested":       {accounts.EmailChangeRequestedLetter{UndoToken: secret, NewEmail: "ada@new.example", At: at, Device: laptop}, "/undo-email?token=" + secret},
-	"changed":         {accounts.EmailChangedLetter{UndoToken: secret, NewEmail: "ada@new.example", At: at, UndoUntil: until}, "/undo-email?token=" + secret},
-	"restored":        {accounts.EmailRestoredLetter{At: at}, ""},
-	"export":          {accounts.ExportReadyLetter{Size: 2_400_000, ExpiresAt: until}, "/settings/profile#export"},
-	"reset":           {security.ResetLetter{Token: secret, ExpiresAt: until, Device: seen}, "/reset-password?token=" + secret},
-	"password":        {security.PasswordChangedLetter{At: at, Device: seen}, "/forgot-password"},
-	"password first":  {security.PasswordChangedLetter{At: at, First: true, Device: seen}, "/forgot-password"},
-	"new device":      {security.NewDeviceLetter{Token: secret, At: at, ExpiresAt: until, Device: seen}, "/not-me?token=" + secret},
-	"new country":     {security.NewDeviceLetter{Token: secret, At: at, ExpiresAt: until, NewCountry: true, Device: seen}, "/not-me?token=" + secret},
-	"2fa on":          {security.TwoFactorOnLetter{At: at, Device: seen}, "/forgot-password"},
-	"2fa off":         {security.TwoFactorOffLetter{At: at, Device: seen}, "/forgot-password"},
-	"suspended":       {security.TOTPSuspendedLetter{At: at, Until: until, Failures: 100}, "/forgot-password"},
-	"backup":          {security.BackupCodeUsedLetter{At: at, Left: 7, Device: seen}, "/settings/security"},
-	"backup few":      {security.BackupCodeUsedLetter{At: at, Left: 2, Device: seen}, "/settings/security"},
-	"backup none":     {security.BackupCodeUsedLetter{At: at, Device: seen}, "/settings/security"},
-	"backup renewed":  {security.BackupCodesRenewedLetter{At: at, Device: seen}, "/settings/security"},
-	"passkey":         {security.PasskeyLetter{Name: "My laptop", At: at, Device: seen}, "/settings/security"},
-	"passkey removed": {security.PasskeyLetter{Name: "My laptop", At: at, Removed: true, Device: seen}, "/settings/security"},
-	"passkey cloned":  {security.PasskeyClonedLetter{Name: "My laptop", At: at, Device: seen}, "/settings/security"},
-	"email code":      {security.EmailCodeLetter{Code: "12345678", ExpiresAt: until, Device: seen}, ""},
-	"invitation":      {orgs.InvitationLetter{Token: secret, Org: "Analytical Engines", Inviter: "Grace Hopper", Role: orgs.Member, ExpiresAt: until}, "/invitations/accept?token=" + secret},
-	"role changed":    {orgs.RoleChangedLetter{Org: "Analytical Engines", Role: orgs.Admin, By: "Grace Hopper", At: at}, ""},
-	"member removed":  {orgs.MemberRemovedLetter{Org: "Analytical Engines", By: "Grace Hopper", At: at}, ""},
-	"handed over":     {orgs.OwnershipLetter{Org: "Analytical Engines", Other: "Grace Hopper", At: at}, "/forgot-password"},
-	"became owner":    {orgs.OwnershipLetter{Org: "Analytical Engines", Other: "Grace Hopper", Became: true, At: at}, ""},
-	"org deleted":     {orgs.OrgDeletedLetter{Org: "Analytical Engines", Slug: "engines", At: at, PurgeAt: until}, "/settings/profile"},
-	"2fa demanded":    {orgs.SecondFactorLetter{Org: "Analytical Engines", Until: until}, "/settings/security"},
-	"2fa again":       {orgs.SecondFactorLetter{Org: "Analytical Engines", Until: until, Again: true}, "/settings/security"},
-	"password bylink": {security.PasswordChangedLetter{At: at, ByLink: true, Device: seen}, "/forgot-password"},
+	"sign up":         {letter: accounts.SignUpLetter{Token: secret, ExpiresAt: until}, path: "/sign-up/complete?token=" + secret},
+	"exists":          {letter: accounts.AccountExistsLetter{}, path: "/sign-in"},
+	"in use":          {letter: accounts.EmailInUseLetter{}, path: ""},
+	"confirm":         {letter: accounts.ConfirmEmailLetter{Token: secret, OldEmail: "ada@acme.test", ExpiresAt: until}, path: "/confirm-email?token=" + secret},
+	"requested":       {letter: accounts.EmailChangeRequestedLetter{UndoToken: secret, NewEmail: "ada@new.example", At: at, Device: laptop}, path: "/undo-email?token=" + secret},
+	"changed":         {letter: accounts.EmailChangedLetter{UndoToken: secret, NewEmail: "ada@new.example", At: at, UndoUntil: until}, path: "/undo-email?token=" + secret},
+	"restored":        {letter: accounts.EmailRestoredLetter{At: at}, path: ""},
+	"export":          {letter: accounts.ExportReadyLetter{Size: 2_400_000, ExpiresAt: until}, path: "/settings/profile#export"},
+	"reset":           {letter: security.ResetLetter{Token: secret, ExpiresAt: until, Device: seen}, path: "/reset-password?token=" + secret},
+	"password":        {letter: security.PasswordChangedLetter{At: at, Device: seen}, path: "/forgot-password"},
+	"password first":  {letter: security.PasswordChangedLetter{At: at, First: true, Device: seen}, path: "/forgot-password"},
+	"new device":      {letter: security.NewDeviceLetter{Token: secret, At: at, ExpiresAt: until, Device: seen}, path: "/not-me?token=" + secret},
+	"new country":     {letter: security.NewDeviceLetter{Token: secret, At: at, ExpiresAt: until, NewCountry: true, Device: seen}, path: "/not-me?token=" + secret},
+	"2fa on":          {letter: security.TwoFactorOnLetter{At: at, Device: seen}, path: "/forgot-password"},
+	"2fa off":         {letter: security.TwoFactorOffLetter{At: at, Device: seen}, path: "/forgot-password"},
+	"suspended":       {letter: security.TOTPSuspendedLetter{At: at, Until: until, Failures: 100}, path: "/forgot-password"},
+	"backup":          {letter: security.BackupCodeUsedLetter{At: at, Left: 7, Device: seen}, path: "/settings/security"},
+	"backup few":      {letter: security.BackupCodeUsedLetter{At: at, Left: 2, Device: seen}, path: "/settings/security"},
+	"backup none":     {letter: security.BackupCodeUsedLetter{At: at, Device: seen}, path: "/settings/security"},
+	"backup renewed":  {letter: security.BackupCodesRenewedLetter{At: at, Device: seen}, path: "/settings/security"},
+	"passkey":         {letter: security.PasskeyLetter{Name: "My laptop", At: at, Device: seen}, path: "/settings/security"},
+	"passkey removed": {letter: security.PasskeyLetter{Name: "My laptop", At: at, Removed: true, Device: seen}, path: "/settings/security"},
+	"passkey cloned":  {letter: security.PasskeyClonedLetter{Name: "My laptop", At: at, Device: seen}, path: "/settings/security"},
+	"email code":      {letter: security.EmailCodeLetter{Code: "12345678", ExpiresAt: until, Device: seen}, path: ""},
+	"invitation":      {letter: orgs.InvitationLetter{Token: secret, Org: "Analytical Engines", Inviter: "Grace Hopper", Role: orgs.Member, ExpiresAt: until}, path: "/invitations/accept?token=" + secret},
+	"role changed":    {letter: orgs.RoleChangedLetter{Org: "Analytical Engines", Role: orgs.Admin, By: "Grace Hopper", At: at}, path: ""},
+	"member removed":  {letter: orgs.MemberRemovedLetter{Org: "Analytical Engines", By: "Grace Hopper", At: at}, path: ""},
+	"handed over":     {letter: orgs.OwnershipLetter{Org: "Analytical Engines", Other: "Grace Hopper", At: at}, path: "/forgot-password"},
+	"became owner":    {letter: orgs.OwnershipLetter{Org: "Analytical Engines", Other: "Grace Hopper", Became: true, At: at}, path: ""},
+	"org deleted":     {letter: orgs.OrgDeletedLetter{Org: "Analytical Engines", Slug: "engines", At: at, PurgeAt: until}, path: "/settings/profile"},
+	"2fa demanded":    {letter: orgs.SecondFactorLetter{Org: "Analytical Engines", Until: until}, path: "/settings/security"},
+	"2fa again":       {letter: orgs.SecondFactorLetter{Org: "Analytical Engines", Until: until, Again: true}, path: "/settings/security"},
+	"limit 80": {letter: notify.PlanLimitLetter{Org: "Analytical Engines", Slug: "engines", Metric: "Runs", Percent: 80, Used: 800, Limit: 1000, Unsubscribe: secret},
+		foot: []string{"/settings/email", "/unsubscribe?token=" + secret}},
+	"limit 100":       {letter: notify.PlanLimitLetter{Org: "Analytical Engines", Slug: "engines", Metric: "Runs", Percent: 100, Used: 1000, Limit: 1000}, foot: []string{"/settings/email"}},
+	"billing":         {letter: notify.BillingFailedLetter{Org: "Analytical Engines", Slug: "engines", Invoice: "2026-0042", Amount: "49.00", At: at, RetryAt: until}},
+	"password bylink": {letter: security.PasswordChangedLetter{At: at, ByLink: true, Device: seen}, path: "/forgot-password"},
 }
 
 const public = "https://app.acme.test"
@@ -135,22 +141,33 @@ func TestLetters(t *testing.T) {
 		if s.path != "" {
 			links = []string{public + s.path}
 		}
-		require.Equal(t, links, addresses(m.Text, public), "the link stands in the text once")
-		for _, href := range hrefs(t, m.HTML, public) {
-			require.Equal(t, public+s.path, href)
+		inText := slices.Clone(links)
+		for _, path := range s.foot {
+			inText = append(inText, public+path)
 		}
-		require.Len(t, hrefs(t, m.HTML, public), 2*len(links), "button and bare address")
-		require.Equal(t, s.path != "" && strings.Contains(s.path, secret), strings.Contains(m.Text, secret))
+		require.Equal(t, inText, addresses(m.Text, public), "each link stands in the text once")
+		inHTML := slices.Concat(links, links) // button and bare address
+		for _, path := range s.foot {
+			inHTML = append(inHTML, public+path)
+		}
+		require.Equal(t, inHTML, hrefs(t, m.HTML, public))
+		require.Equal(t, strings.Contains(s.path+strings.Join(s.foot, ""), secret), strings.Contains(m.Text, secret))
+		oneClick := len(s.foot) > 1
+		require.Equal(t, oneClick, m.Headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click", "PREF-04: on what may be switched off alone")
+		require.Equal(t, oneClick, m.Headers["List-Unsubscribe"] == "<"+public+"/unsubscribe?token="+secret+">")
 	})
 }
 
 func TestTextAndHTMLSayTheSame(t *testing.T) {
-	everyLetter(t, ada, func(t *testing.T, _ sample, m mail.Message) {
+	everyLetter(t, ada, func(t *testing.T, s sample, m mail.Message) {
 		// HTML alone has the product's name on top and the sentence above the bare
 		// address; text spells out where the link for help leads.
 		p := catalog.For(lang(t, m.HTML))
 		seen := strings.Replace(visible(t, m.HTML), p.T("mail.link_hint"), "", 1)
 		said := strings.Replace(m.Text, "https://acme.test/help", "", 1)
+		for _, path := range s.foot {
+			said = strings.Replace(said, public+path, "", 1)
+		}
 		require.Equal(t, words("Acme "+said), words(seen))
 	})
 }

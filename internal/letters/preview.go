@@ -37,6 +37,7 @@ var examples = map[string]string{
 	"Token": "preview", "UndoToken": "preview", "Code": "12345678",
 	"Org": "Analytical Engines", "Slug": "analytical-engines", "Inviter": "Charles Babbage", "By": "Charles Babbage", "Other": "Mary Somerville",
 	"Role": "admin", "OldEmail": "ada@example.com", "NewEmail": "ada@example.org", "Email": "ada@example.com", "Name": "My laptop",
+	"Unsubscribe": "preview", "Metric": "Test runs", "Invoice": "2026-0042", "Amount": "49.00",
 	"Browser": "Firefox", "OS": "Linux", "IP": "203.0.113.7", "Place": "London, United Kingdom",
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/aegisrunner/account-settings/accounts"
 	"github.com/aegisrunner/account-settings/mail"
+	"github.com/aegisrunner/account-settings/notify"
 	"github.com/aegisrunner/account-settings/orgs"
 	"github.com/aegisrunner/account-settings/security"
 )
@@ -44,6 +45,8 @@ var writers = map[string]writer{
 	orgs.MemberRemovedLetter{}.Kind():            as(memberRemoved),
 	orgs.OwnershipLetter{}.Kind():                as(ownership),
 	orgs.OrgDeletedLetter{}.Kind():               as(orgDeleted),
+	notify.PlanLimitLetter{}.Kind():              as(planLimit),
+	notify.BillingFailedLetter{}.Kind():          as(billingFailed),
 	orgs.SecondFactorLetter{}.Kind():             as(secondFactorRequired),
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/aegisrunner/account-settings/audit"
 	"github.com/aegisrunner/account-settings/id"
 	"github.com/aegisrunner/account-settings/mail"
+	"github.com/aegisrunner/account-settings/notify"
 	"github.com/aegisrunner/account-settings/orgs"
 	"github.com/aegisrunner/account-settings/security"
 )
@@ -52,6 +53,7 @@ type state struct {
 	logoDiscards map[string]time.Time
 
 	choices map[choice]bool
+	notices map[notify.Notice]time.Time
 
 	letters    map[id.Mail]letter
 	suppressed map[mail.AddressKey]mail.Suppression
@@ -73,7 +75,7 @@ func (st *state) clone() *state {
 		orgs: cloneMap(st.orgs), members: cloneMap(st.members), slugs: cloneMap(st.slugs),
 		invitations: cloneMap(st.invitations), links: cloneMap(st.links), domains: cloneMap(st.domains),
 		imports: cloneMap(st.imports), importRows: cloneMap(st.importRows), reminders: cloneMap(st.reminders), logoDiscards: cloneMap(st.logoDiscards),
-		choices: cloneMap(st.choices),
+		choices: cloneMap(st.choices), notices: cloneMap(st.notices),
 		letters: cloneMap(st.letters), suppressed: cloneMap(st.suppressed),
 		entries: slices.Clone(st.entries), trees: cloneMap(st.trees), checkpoints: cloneMap(st.checkpoints),
 	}

@@ -10,3 +10,14 @@ CREATE TABLE settings_mail_choices (
     chosen_at  TEXT    NOT NULL,
     PRIMARY KEY (user_id, category)
 ) STRICT, WITHOUT ROWID;
+
+-- Mails about an organization that are sent once. The organization may be gone.
+CREATE TABLE settings_notices (
+    org_id   TEXT NOT NULL CHECK (length(org_id) = 36),
+    kind     TEXT NOT NULL CHECK (length(kind) BETWEEN 1 AND 64),
+    name     TEXT NOT NULL CHECK (length(name) <= 64),
+    cycle    TEXT NOT NULL CHECK (length(cycle) BETWEEN 1 AND 64),
+    noted_at TEXT NOT NULL,
+    PRIMARY KEY (org_id, kind, name, cycle)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX settings_notices_noted ON settings_notices (noted_at);
