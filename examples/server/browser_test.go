@@ -14,7 +14,7 @@ func TestInABrowser(t *testing.T) {
 		"Stranger": stranger, "Profile": editProfile, "Picture": setPicture, "Email": changeEmail,
 		"Password": changePassword, "Sessions": endSessions, "Pages": everyPage,
 		"AuditLog": readAuditLog, "TwoFactor": useTwoFactor, "WrongCodes": tireOfCodes, "Passkeys": usePasskeys,
-		"Import": importFile, "ImportWithoutScript": importWithoutScript,
+		"Export": downloadData, "Import": importFile, "ImportWithoutScript": importWithoutScript,
 		"Organization": shareOrg, "OrganizationWithoutScript": shareOrgWithoutScript,
 	} {
 		t.Run(name, func(t *testing.T) { journey(t, b) })
