@@ -61,7 +61,8 @@ type ExportWriter interface {
 	Create(name string) (io.Writer, error)
 }
 
-// ErrExportName: not a name for a file of an export, or one that is taken.
+// ErrExportName is returned for a name that no file of an export can have, or that
+// one has already.
 var ErrExportName = errors.New("accounts: not a name for a file of an export, or one that is taken")
 
 var errTooManyFiles = errors.New("accounts: too many files in a part of an export")
