@@ -118,7 +118,8 @@ func UserFrom(ctx context.Context) (User, bool) {
 // [UserFrom]. A page view of somebody else is sent to sign in and comes back to
 // the address that the browser asked for, also below http.StripPrefix; any other
 // request gets 401. Somebody who has to enrol a second factor first
-// (Config.RequireSecondFactor) is sent there, or gets 403. An unsafe request by cookie must come from PublicURL's own
+// (Config.RequireSecondFactor) is sent there, or gets 403; so is somebody whose
+// account is deleted, to restore it. An unsafe request by cookie must come from PublicURL's own
 // pages, else 403.
 func (s *Settings) RequireUser(next http.Handler) http.Handler {
 	return s.identify(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -126,8 +127,8 @@ func (s *Settings) RequireUser(next http.Handler) http.Handler {
 		if err == nil && !caller.Actor.SignedIn() {
 			err = audit.ErrUnauthenticated
 		}
-		if err == nil && caller.Actor.Limited != "" {
-			err = audit.ErrEnrollmentRequired
+		if err == nil {
+			err = caller.Actor.Limited.Err()
 		}
 		if err != nil {
 			s.refuse(w, r, err)
@@ -148,6 +149,10 @@ func (s *Settings) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	page := (r.Method == http.MethodGet || r.Method == http.MethodHead) && r.Header.Get("Authorization") == ""
 	if errors.Is(err, audit.ErrEnrollmentRequired) && page {
 		http.Redirect(w, r, s.c.Paths.Pages+pages.EnrollPath, http.StatusSeeOther)
+		return
+	}
+	if errors.Is(err, audit.ErrAccountDeleted) && page {
+		http.Redirect(w, r, s.c.Paths.Pages+pages.RestorePath, http.StatusSeeOther)
 		return
 	}
 	if p.Status == http.StatusUnauthorized && page {

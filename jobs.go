@@ -26,6 +26,9 @@ const (
 	overdueAge  = time.Minute
 	unsealedAge = 10 * time.Minute
 	maxSkew     = 5 * time.Second
+
+	// purgeEvery is for removals: one whose node was killed goes on within 10 minutes.
+	purgeEvery = 5 * time.Minute
 )
 
 // ErrClock is what a job that removes what has expired returns when Config.Now
@@ -50,6 +53,8 @@ func (s *Settings) Jobs() []Job {
 		{"orgs.remind_second_factor", 5 * time.Minute, s.Orgs.RemindSecondFactor},
 		{"notify.purge", 24 * time.Hour, s.inTime(s.Notify.Purge)},
 		{"orgs.purge", time.Hour, s.inTime(s.Orgs.Purge)},
+		{"orgs.purge_deleted", purgeEvery, s.inTime(s.flows.PurgeOrgs)},
+		{"accounts.purge", purgeEvery, s.inTime(s.flows.PurgeAccounts)},
 		{"accounts.purge_links", time.Hour, s.inTime(s.Accounts.PurgeLinks)},
 		{"accounts.collect_exports", 5 * time.Minute, s.inTime(s.Accounts.CollectExports)},
 		{"accounts.collect_blobs", 5 * time.Minute, s.inTime(s.Accounts.CollectBlobs)},

@@ -49,6 +49,8 @@ type (
 	Theme = pages.Theme
 	// Links are the host's own pages.
 	Links = pages.Links
+	// Purger removes what a host keeps about people and organizations that are removed.
+	Purger = flows.Purger
 )
 
 // Config configures [New]. Product, PublicURL, Store, From, Mailer and Keys are
@@ -101,6 +103,14 @@ type Config struct {
 	// RequireSecondFactor asks everybody for two factors: whoever has none
 	// enrolled reaches the page to enrol one, and little else.
 	RequireSecondFactor bool
+
+	// BeforeDeletion may keep an account from being deleted, with an error of package
+	// fault; see accounts.Config. nil: nothing does.
+	BeforeDeletion func(ctx context.Context, u accounts.User) error
+
+	// Purgers remove what the host keeps of its own, in this order, when a person or
+	// an organization is removed for good, 30 × 24 h after the deletion.
+	Purgers []Purger
 
 	// SessionIdle ends a session that is not used; zero: 14 days.
 	// SessionLifetime ends it however active; zero: 90 days.
@@ -286,7 +296,8 @@ func (s *Settings) wireDomains() (err error) {
 	s.Accounts, err = accounts.New(accounts.Config{
 		Store: c.Store.Accounts(), Sealer: c.Keys.ring, MAC: c.Keys.ring.MAC, Blobs: c.Blobs, Pictures: desk, Limiter: c.Limiter,
 		Now: c.Now, Log: c.Log, Wake: s.wakeCourier, StepUpAge: c.StepUpAge,
-		DefaultLocale: c.DefaultLocale, Locales: catalog.Valid, Exports: slices.Concat(s.flows.ExportSources(c.Blobs), c.ExportSources),
+		DefaultLocale: c.DefaultLocale, Locales: catalog.Valid, BeforeDeletion: c.BeforeDeletion,
+		Exports:      slices.Concat(s.flows.ExportSources(c.Blobs), c.ExportSources),
 		ExportReadme: flows.ExportReadme(c.Product), WakeExports: func() { s.ring(jobExports) },
 	})
 	if err != nil {
@@ -324,6 +335,7 @@ func (s *Settings) wireDomains() (err error) {
 		Now: c.Now, Log: c.Log, Wake: s.wakeCourier,
 	})
 	s.flows.Accounts, s.flows.Security, s.flows.Orgs, s.flows.Audit, s.flows.Notify = s.Accounts, s.Security, s.Orgs, s.Audit, s.Notify
+	s.flows.Purgers = c.Purgers
 	return err
 }
 

@@ -52,6 +52,16 @@ type Config struct {
 	EmailChangeLifetime time.Duration // of a pending change; zero: 24 h
 	UndoLifetime        time.Duration // after a change; zero: 7 × 24 h
 
+	// Retention is how long a deleted account can be restored; zero: 30 × 24 h.
+	Retention time.Duration
+
+	// BeforeDeletion is asked, with the person locked, before an account is
+	// deleted: the deletion fails with the error that it returns, which is to be one
+	// of package fault. It is called inside of the transaction, may be called again,
+	// and does nothing beside reading and writing the same database with the context
+	// that it is given. It is safe for concurrent use. nil: nothing is asked.
+	BeforeDeletion func(ctx context.Context, u User) error
+
 	// DefaultLocale and DefaultTimezone are what a person gets who says nothing.
 	// Zero: "en" and "UTC".
 	DefaultLocale, DefaultTimezone string
@@ -114,8 +124,12 @@ func New(c Config) (*Service, error) {
 	defaultTo(&c.SignUpLifetime, 24*time.Hour)
 	defaultTo(&c.EmailChangeLifetime, 24*time.Hour)
 	defaultTo(&c.UndoLifetime, 7*24*time.Hour)
+	defaultTo(&c.Retention, 30*24*time.Hour)
 	defaultTo(&c.DefaultLocale, "en")
 	defaultTo(&c.DefaultTimezone, "UTC")
+	if c.BeforeDeletion == nil {
+		c.BeforeDeletion = func(context.Context, User) error { return nil }
+	}
 	if c.Pictures == nil {
 		c.Pictures = upload.NewDesk(picture.NewSlots(1))
 	}

@@ -20,6 +20,16 @@ var (
 	// ErrNoEmailChange: no request to change the address is pending.
 	ErrNoEmailChange = fault.New(fault.NotFound, "not_found", "accounts: no pending address change")
 
+	// ErrNotDeleted: the account is not deleted.
+	ErrNotDeleted = fault.New(fault.Conflict, "not_deleted", "accounts: the account is not deleted")
+
+	// ErrAccountGone: the time in which the account could be restored is over.
+	ErrAccountGone = fault.New(fault.Gone, "account_gone", "accounts: the account cannot be restored any more")
+
+	// ErrNoPurge: there is nothing to remove yet, or somebody else is at it. It
+	// never leaves the services.
+	ErrNoPurge = fault.New(fault.Conflict, "no_purge", "accounts: nothing to remove, or somebody else is at it")
+
 	// ErrNoBlob: nothing is stored under this name.
 	ErrNoBlob = fault.New(fault.NotFound, "not_found", "accounts: no such blob")
 

@@ -41,5 +41,7 @@ func Events() []audit.Event {
 			Action: ActionExportDownloaded, Target: "user", Fields: []string{"bytes"},
 			Sentence: "{actor} downloaded a copy of the data of {target}",
 		},
+		{Action: ActionDeleted, Target: "user", Fields: []string{"purge_at"}, Sentence: "{actor} deleted the account of {target}"},
+		{Action: ActionRestored, Target: "user", Sentence: "{actor} restored the account of {target}"},
 	}
 }

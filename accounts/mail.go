@@ -80,6 +80,27 @@ type ExportReadyLetter struct {
 // Kind implements [mail.Letter].
 func (ExportReadyLetter) Kind() string { return "account.export_ready" }
 
+// AccountDeletedLetter confirms that an account was deleted, and says until when it
+// can be restored. It holds no token: signing in leads to where that is done.
+type AccountDeletedLetter struct {
+	At      time.Time `json:"at"`
+	PurgeAt time.Time `json:"purge_at"`
+	Device  Device    `json:"device"`
+}
+
+// Kind implements [mail.Letter].
+func (AccountDeletedLetter) Kind() string { return "account.deleted" }
+
+// AccountRestoredLetter confirms that an account is back.
+type AccountRestoredLetter struct {
+	At      time.Time `json:"at"`
+	Support bool      `json:"support"` // the host's staff did it
+	Device  Device    `json:"device"`
+}
+
+// Kind implements [mail.Letter].
+func (AccountRestoredLetter) Kind() string { return "account.restored" }
+
 // Device is where a request came from, as far as the person can recognise it.
 type Device struct {
 	Browser string `json:"browser,omitempty"`

@@ -22,6 +22,9 @@ const (
 	PermExport         audit.Permission = "account.export"
 	PermExportView     audit.Permission = "account.export.view"
 	PermExportDownload audit.Permission = "account.export.download"
+	PermDeletionView   audit.Permission = "account.deletion.view"
+	PermDelete         audit.Permission = "account.delete"
+	PermRestore        audit.Permission = "account.restore"
 )
 
 var policy = audit.Policy{
@@ -38,6 +41,9 @@ var policy = audit.Policy{
 	PermExport:         {SignedIn: true, StepUp: true},
 	PermExportView:     {SignedIn: true},
 	PermExportDownload: {SignedIn: true, StepUp: true},
+	PermDeletionView:   {SignedIn: true},
+	PermDelete:         {SignedIn: true, StepUp: true},
+	PermRestore:        {SignedIn: true, Restoring: true}, // its session has proven all factors since the deletion
 }
 
 // Policy returns what each permission of this package needs.
@@ -58,4 +64,6 @@ const (
 	ActionExportReady          audit.Action = "account.export_ready"
 	ActionExportFailed         audit.Action = "account.export_failed"
 	ActionExportDownloaded     audit.Action = "account.export_downloaded"
+	ActionDeleted              audit.Action = "account.deleted"
+	ActionRestored             audit.Action = "account.restored"
 )

@@ -64,6 +64,7 @@ type EmailChange struct {
 // Reader is what can be read outside of a transaction and inside.
 type Reader interface {
 	ExportReader
+	DeletionReader
 
 	// UserByID returns ErrUserNotFound for nobody and for deleted people.
 	UserByID(ctx context.Context, user id.User) (User, error)
@@ -112,6 +113,7 @@ type Store interface {
 type Tx interface {
 	Reader
 	ExportTx
+	DeletionTx
 	audit.Appender
 	mail.Outbox
 

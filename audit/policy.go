@@ -17,12 +17,32 @@ var ErrUnauthenticated = fault.New(fault.Unauthenticated, "unauthenticated", "no
 // second factor alone.
 var ErrEnrollmentRequired = fault.New(fault.Forbidden, "second_factor_enrollment_required", "enrol a second factor first")
 
+// ErrAccountDeleted is returned to a session of somebody whose account is deleted:
+// it is good for restoring the account alone.
+var ErrAccountDeleted = fault.New(fault.Forbidden, "account_deleted", "the account is deleted; restore it first")
+
 // Limit says that a session is good for some things only.
 type Limit string
 
 // EnrollmentOnly is the limit of somebody who must have a second factor and has
 // none: such a session reaches what a [Rule] opens to it by Enrollment.
 const EnrollmentOnly Limit = "second_factor_enrollment"
+
+// RestoreOnly is the limit of somebody whose account is deleted and can still be
+// restored: such a session reaches what a [Rule] opens to it by Restoring.
+const RestoreOnly Limit = "restore"
+
+// Err returns what a limited session is told where it is good for nothing; nil for
+// no limit.
+func (l Limit) Err() error {
+	switch l {
+	case "":
+		return nil
+	case RestoreOnly:
+		return ErrAccountDeleted
+	}
+	return ErrEnrollmentRequired
+}
 
 // ErrStepUp is what a [StepUpError] wraps.
 var ErrStepUp = fault.New(fault.StepUp, "reauthentication_required", "prove a factor again")
@@ -54,6 +74,15 @@ type Rule struct {
 	// Enrollment opens it to a session that is good for enrolling a second
 	// factor alone.
 	Enrollment bool
+
+	// Restoring opens it to a session that is good for restoring a deleted account
+	// alone.
+	Restoring bool
+}
+
+// admits reports whether the rule is open to a session with this limit.
+func (r Rule) admits(l Limit) bool {
+	return l == "" || l == EnrollmentOnly && r.Enrollment || l == RestoreOnly && r.Restoring
 }
 
 // Policy is the one table of a package: what each of its permissions needs.
@@ -73,8 +102,8 @@ func (pol Policy) Check(a Actor, p Permission, now time.Time, maxAge time.Durati
 	if !a.SignedIn() {
 		return ErrUnauthenticated
 	}
-	if a.Limited != "" && (a.Limited != EnrollmentOnly || !rule.Enrollment) {
-		return ErrEnrollmentRequired
+	if !rule.admits(a.Limited) {
+		return a.Limited.Err()
 	}
 	if rule.StepUp && rule.Role == "" {
 		return a.RequireStepUp(now, maxAge)

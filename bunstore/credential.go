@@ -23,25 +23,30 @@ type personRow struct {
 	Passkeys          int     `bun:"passkeys"`
 	Version           int64   `bun:"version"`
 	Sessions          int     `bun:"sessions"`
+	RestorableUntil   stamp   `bun:"purge_at"`
 }
 
 func (r *personRow) person() security.Person {
 	return security.Person{
-		Sessions: r.Sessions,
-		ID:       r.ID, Name: r.Name, Email: r.Email, Timezone: r.Timezone, Locale: r.Locale,
+		Sessions: r.Sessions, RestorableUntil: r.RestorableUntil.Time,
+		ID: r.ID, Name: r.Name, Email: r.Email, Timezone: r.Timezone, Locale: r.Locale,
 		PasswordHash: security.PasswordHash(r.PasswordHash), PasswordChangedAt: r.PasswordChangedAt.Time,
 		TwoFactor: r.TwoFactor, Passkeys: r.Passkeys, Version: r.Version,
 	}
 }
 
-const personColumns = `u.id, u.name, u.email, u.timezone, u.locale,
+const personColumns = `u.id, u.name, u.email, u.timezone, u.locale, u.purge_at,
 	c.password_hash, c.password_changed_at, COALESCE(c.version, 0) AS version,
 	EXISTS (SELECT 1 FROM settings_totp AS t WHERE t.user_id = u.id AND t.confirmed_at IS NOT NULL) AS two_factor,
 	(SELECT count(*) FROM settings_passkeys AS k WHERE k.user_id = u.id) AS passkeys`
 
 const personFrom = `
 	FROM settings_users AS u LEFT JOIN settings_credentials AS c ON c.user_id = u.id
-	WHERE u.deleted_at IS NULL AND `
+	WHERE ` + mayEnter + ` AND `
+
+// mayEnter is the condition that a person can sign in, in terms of u: to everything,
+// or, if the account is deleted, to restore it.
+const mayEnter = `(u.deleted_at IS NULL OR u.purge_at IS NOT NULL)`
 
 var (
 	personByEmail = newStatement(`SELECT ` + personColumns + personFrom + `u.email_key = $1`)

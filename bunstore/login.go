@@ -14,14 +14,14 @@ import (
 const loginSQL = `SELECT s.id, s.user_id, s.method, s.connection, s.version,
 	s.password_at, s.totp_at, s.backup_code_at, s.passkey_at, s.email_code_at, s.sso_at,
 	s.ip, s.user_agent, s.signed_in_at, s.last_used_at, s.expires_at,
-	u.name, u.email, u.timezone, u.locale,
+	u.name, u.email, u.timezone, u.locale, u.purge_at,
 	c.password_hash IS NOT NULL, c.password_changed_at, COALESCE(c.version, 0),
 	EXISTS (SELECT 1 FROM settings_totp AS t WHERE t.user_id = s.user_id AND t.confirmed_at IS NOT NULL),
 	(SELECT count(*) FROM settings_passkeys AS k WHERE k.user_id = s.user_id)
 FROM settings_sessions AS s
 JOIN settings_users AS u ON u.id = s.user_id
 LEFT JOIN settings_credentials AS c ON c.user_id = s.user_id
-WHERE u.deleted_at IS NULL AND s.token_hash = `
+WHERE ` + mayEnter + ` AND s.token_hash = `
 
 // LoginByToken implements security.Reader. Outside of transactions the statement
 // is prepared once on every connection, by the driver or else by database/sql, and
@@ -77,16 +77,17 @@ func scanLogin(row *sql.Row) (security.Login, error) {
 		p       security.Person
 		has     bool
 		changed stamp
+		restore stamp
 	)
 	err := row.Scan(&r.ID, &r.User, &r.Method, &r.Connection, &r.Version,
 		&r.PasswordAt, &r.TOTPAt, &r.BackupCodeAt, &r.PasskeyAt, &r.EmailCodeAt, &r.SSOAt,
 		&r.IP, &r.UserAgent, &r.SignedInAt, &r.LastUsedAt, &r.ExpiresAt,
-		&p.Name, &p.Email, &p.Timezone, &p.Locale, &has, &changed, &p.Version,
+		&p.Name, &p.Email, &p.Timezone, &p.Locale, &restore, &has, &changed, &p.Version,
 		&p.TwoFactor, &p.Passkeys)
 	if err != nil {
 		return security.Login{}, missing(err, security.ErrSessionNotFound)
 	}
-	p.ID, p.PasswordChangedAt = r.User, changed.Time
+	p.ID, p.PasswordChangedAt, p.RestorableUntil = r.User, changed.Time, restore.Time
 	return security.Login{Session: r.session(), Person: p, HasPassword: has}, nil
 }
 

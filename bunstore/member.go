@@ -22,16 +22,17 @@ type membershipRow struct {
 	Suspended bool    `bun:"suspended"`
 	InvitedBy id.User `bun:"invited_by"`
 	JoinedAt  stamp   `bun:"joined_at"`
+	Left      bool    `bun:"account_deleted"`
 }
 
 // membershipColumns are in terms of m and o.
-const membershipColumns = `m.org_id, m.user_id, m.state = 'suspended' AS suspended, m.invited_by, m.joined_at,
+const membershipColumns = `m.org_id, m.user_id, m.state = 'suspended' AS suspended, m.account_deleted, m.invited_by, m.joined_at,
 	CASE WHEN m.user_id = o.owner_id AND m.state = 'active' THEN 'owner' ELSE m.role END AS role`
 
 func (r *membershipRow) membership() orgs.Membership {
 	return orgs.Membership{
 		Org: r.Org, User: r.User, Role: orgs.Role(r.Role), Suspended: r.Suspended,
-		InvitedBy: r.InvitedBy, JoinedAt: r.JoinedAt.Time,
+		InvitedBy: r.InvitedBy, JoinedAt: r.JoinedAt.Time, AccountDeleted: r.Left,
 	}
 }
 
@@ -314,8 +315,8 @@ func (t orgsTx) SetRole(ctx context.Context, org id.Org, user id.User, role orgs
 
 // SetSuspended implements orgs.Tx.
 func (t orgsTx) SetSuspended(ctx context.Context, org id.Org, user id.User, suspended bool) error {
-	n, err := affected(t.tx.NewRaw(`UPDATE settings_members AS m SET state = ? WHERE m.org_id = ? AND m.user_id = ?`+notOwner,
-		memberState(suspended), org, user).Exec(ctx))
+	n, err := affected(t.tx.NewRaw(`UPDATE settings_members AS m SET state = ?, account_deleted = ? WHERE m.org_id = ? AND m.user_id = ?`+notOwner,
+		memberState(suspended), false, org, user).Exec(ctx))
 	return t.changed(ctx, org, user, n, err)
 }
 

@@ -228,14 +228,22 @@ func (t orgsTx) DeleteOrg(ctx context.Context, org id.Org, now, purge time.Time)
 // RestoreOrg implements orgs.Tx.
 func (t orgsTx) RestoreOrg(ctx context.Context, org id.Org, now time.Time) error {
 	n, err := affected(t.tx.NewRaw(`UPDATE settings_orgs AS o SET deleted_at = NULL, purge_at = NULL, owner_state = 'active', updated_at = ?1
-		WHERE o.id = ?0 AND o.deleted_at IS NOT NULL AND `+livingMember("o.owner_id"), org, at(now)).Exec(ctx))
+		WHERE o.id = ?0 AND o.deleted_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM settings_purges WHERE subject = o.id)
+		  AND `+livingMember("o.owner_id"), org, at(now)).Exec(ctx))
 	if err != nil || n == 1 {
 		return err
 	}
 	o, err := t.Org(ctx, org)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
+	}
+	var begun bool
+	if err := t.tx.NewRaw(`SELECT EXISTS (SELECT 1 FROM settings_purges WHERE subject = ?)`, org).Scan(ctx, &begun); err != nil {
+		return err
+	}
+	switch {
+	case begun:
+		return orgs.ErrOrgNotFound
 	case o.DeletedAt.IsZero():
 		return orgs.ErrNotDeleted
 	}

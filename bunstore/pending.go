@@ -35,7 +35,7 @@ const pendingColumns = "token_hash, user_id, version, method, " +
 // livingPending is the condition, in terms of p and of $1 = now and $2 = hash.
 const livingPending = `p.token_hash = $2 AND p.expires_at > $1 AND EXISTS (
 	SELECT 1 FROM settings_credentials AS c JOIN settings_users AS u ON u.id = c.user_id
-	WHERE c.user_id = p.user_id AND c.version = p.version AND u.deleted_at IS NULL)`
+	WHERE c.user_id = p.user_id AND c.version = p.version AND ` + mayEnter + `)`
 
 var (
 	insertPending = newInsert("settings_pending_sign_ins", pendingColumns)

@@ -29,7 +29,7 @@ const resetColumns = "address_key, token_hash, user_id, version, created_at, exp
 // its version.
 const spendableReset = `r.token_hash = ?1 AND r.spent_at IS NULL AND r.expires_at > ?0 AND EXISTS (
 	SELECT 1 FROM settings_credentials AS c JOIN settings_users AS u ON u.id = c.user_id
-	WHERE c.user_id = r.user_id AND c.version = r.version AND u.deleted_at IS NULL)`
+	WHERE c.user_id = r.user_id AND c.version = r.version AND ` + mayEnter + `)`
 
 func (r *resetRow) reset() security.Reset {
 	return security.Reset{

@@ -38,6 +38,7 @@ type (
 	tokenKind   struct{}
 	importKind  struct{}
 	exportKind  struct{}
+	receiptKind struct{}
 )
 
 // The nouns.
@@ -66,6 +67,9 @@ type (
 	Import = ID[importKind]
 	// Export identifies a file of all that is kept of a person.
 	Export = ID[exportKind]
+	// Receipt identifies the record of what was removed with a person or an
+	// organization, of whom it says nothing.
+	Receipt = ID[receiptKind]
 )
 
 // NewUser returns a new identifier.
@@ -103,6 +107,9 @@ func NewImport() Import { return Import(uuid.Must(uuid.NewV7())) }
 
 // NewExport returns a new identifier.
 func NewExport() Export { return Export(uuid.Must(uuid.NewV7())) }
+
+// NewReceipt returns a new identifier.
+func NewReceipt() Receipt { return Receipt(uuid.Must(uuid.NewV7())) }
 
 // ParseUser reads the canonical form; anything else is [ErrMalformed].
 func ParseUser(s string) (User, error) { return parse[userKind](s) }

@@ -169,25 +169,30 @@ func (s *Service) TransferOwnership(ctx context.Context, actor audit.Actor, ref 
 		if v.demands(now) && !m.Person.TwoFactor {
 			return fault.Fields{{Name: "user_id", Code: "second_factor_missing", Message: "has no second factor, which this organization asks for"}}
 		}
-		if err := tx.SetOwner(ctx, v.ID, actor.User, to, now); err != nil {
-			return err
-		}
-		former, err := tx.Person(ctx, actor.User)
-		if err != nil {
-			return err
-		}
-		letters := map[Person]OwnershipLetter{
-			m.Person: {Org: v.Name, Other: former.Name, Became: true, At: now},
-			former:   {Org: v.Name, Other: m.Person.Name, At: now},
-		}
-		for p, l := range letters {
-			if err := s.post(ctx, tx, p.Recipient(), l, now); err != nil {
-				return err
-			}
-		}
-		change := audit.Change{Field: "owner", Before: former.ID.String(), After: m.Person.ID.String()}
-		return tx.AppendAudit(ctx, did(actor, ActionOwnershipMoved, userTarget(m.Person), v.Org, now, change))
+		return s.handOver(ctx, tx, actor, v.Org, m, now)
 	})
+}
+
+// handOver makes m the Owner of an organization that is locked.
+func (s *Service) handOver(ctx context.Context, tx Tx, actor audit.Actor, o Org, m MemberView, now time.Time) error {
+	if err := tx.SetOwner(ctx, o.ID, o.Owner, m.User, now); err != nil {
+		return err
+	}
+	former, err := tx.Person(ctx, o.Owner)
+	if err != nil {
+		return err
+	}
+	letters := map[Person]OwnershipLetter{
+		m.Person: {Org: o.Name, Other: former.Name, Became: true, At: now},
+		former:   {Org: o.Name, Other: m.Person.Name, At: now},
+	}
+	for p, l := range letters {
+		if err := s.post(ctx, tx, p.Recipient(), l, now); err != nil {
+			return err
+		}
+	}
+	change := audit.Change{Field: "owner", Before: former.ID.String(), After: m.Person.ID.String()}
+	return tx.AppendAudit(ctx, did(actor, ActionOwnershipMoved, userTarget(m.Person), o, now, change))
 }
 
 // SuspendMember takes somebody's rights away in an organization without

@@ -41,6 +41,10 @@ type Membership struct {
 	Suspended bool    // does not count and has no rights; never the Owner
 	InvitedBy id.User // zero: founded it, or joined by domain
 	JoinedAt  time.Time
+
+	// AccountDeleted says that the person's account was deleted and nothing else
+	// suspended them: restoring it reinstates them.
+	AccountDeleted bool
 }
 
 // Person is what organizations need to know of somebody.
@@ -134,6 +138,7 @@ type Position struct {
 // are nobody: not found, no members.
 type Reader interface {
 	ImportReader
+	LeavingReader
 
 	// Org returns an organization, also a deleted one, else ErrOrgNotFound.
 	Org(ctx context.Context, org id.Org) (Org, error)
@@ -223,6 +228,7 @@ type Tx interface {
 	Reader
 	ImportTx
 	ReminderTx
+	LeavingTx
 	audit.Appender
 	mail.Outbox
 
@@ -256,7 +262,7 @@ type Tx interface {
 	// DeleteOrg marks an organization as deleted, ErrOrgNotFound if it is already;
 	// its slug stays taken, and its links are void. Its Owner can leave. RestoreOrg
 	// undoes that for the same Owner, if still an active member, else ErrNotMember;
-	// ErrNotDeleted.
+	// ErrNotDeleted; ErrOrgNotFound once its removal has begun.
 	DeleteOrg(ctx context.Context, org id.Org, now, purge time.Time) error
 	RestoreOrg(ctx context.Context, org id.Org, now time.Time) error
 

@@ -16,14 +16,21 @@ type Status string
 const (
 	StatusSignedIn     Status = "signed_in"
 	StatusSecondFactor Status = "second_factor_required"
+	StatusDeleted      Status = "account_deleted" // the session is good for restoring the account alone
 )
 
 // Outcome is what a proof on the way in has led to.
 type Outcome struct {
 	Status    Status
-	SignedIn            // with StatusSignedIn
+	SignedIn            // with StatusSignedIn and StatusDeleted
 	Challenge Challenge // with StatusSecondFactor
+
+	// RestorableUntil is with StatusDeleted.
+	RestorableUntil time.Time
 }
+
+// Entered reports whether a session has begun.
+func (o Outcome) Entered() bool { return o.Status == StatusSignedIn || o.Status == StatusDeleted }
 
 // SignedIn is a session that has just begun.
 type SignedIn struct {
@@ -60,7 +67,14 @@ type entry struct {
 // and nowhere else: it looks at what is proven against what the person has
 // enrolled, and begins the session or asks for the second factor. p is locked by
 // the caller, or has just been made.
+//
+// Somebody whose account is deleted gets a session that is good for restoring it
+// alone, see Authenticate, and is not told of a device that was not seen before:
+// the account has nothing to take, and restoring it is told.
 func (s *Service) begin(ctx context.Context, tx Tx, actor audit.Actor, p Person, e entry, now time.Time) (Outcome, error) {
+	if p.gone(now) {
+		return Outcome{}, ErrPersonNotFound
+	}
 	if s.hasSecondFactor(p) && !e.proofs.TwoFactors() {
 		return s.askSecondFactor(ctx, tx, actor, p, e, now)
 	}
@@ -87,15 +101,17 @@ func (s *Service) begin(ctx context.Context, tx Tx, actor audit.Actor, p Person,
 	if err := tx.AppendAudit(ctx, who.Did(ActionSignedIn, target, now, changes...).InHistoryOf(p.ID)); err != nil {
 		return Outcome{}, err
 	}
+	session.Place = e.origin.place
+	out := Outcome{Status: StatusSignedIn, SignedIn: SignedIn{Token: secret, Session: session, Person: p, Device: e.origin.fresh}}
+	out.Person.PasswordHash = ""
+	if p.deleted() {
+		out.Status, out.RestorableUntil, out.Device = StatusDeleted, p.RestorableUntil, Token{}
+		return out, nil
+	}
 	if err := s.recognise(ctx, tx, actor, p, e.origin, now); err != nil {
 		return Outcome{}, err
 	}
-	p.PasswordHash = ""
-	session.Place = e.origin.place
-	return Outcome{
-		Status:   StatusSignedIn,
-		SignedIn: SignedIn{Token: secret, Session: session, Person: p, Device: e.origin.fresh},
-	}, nil
+	return out, nil
 }
 
 func (s *Service) askSecondFactor(ctx context.Context, tx Tx, actor audit.Actor, p Person, e entry, now time.Time) (Outcome, error) {
@@ -218,6 +234,9 @@ func (s *Service) pending(ctx context.Context, actor audit.Actor, raw string, no
 		return PendingSignIn{}, Person{}, err
 	}
 	p, err := s.c.Store.PersonByID(ctx, pending.User)
+	if err == nil && p.gone(now) {
+		err = ErrPersonNotFound
+	}
 	return pending, p, expiredIfGone(err)
 }
 

@@ -38,11 +38,14 @@ func (s *Service) originOf(ctx context.Context, actor audit.Actor, p Person) (or
 
 // originOfEmail is originOf for whoever has an address, together with who it is:
 // nobody, if nobody has it.
-func (s *Service) originOfEmail(ctx context.Context, actor audit.Actor, key string) (Person, origin, error) {
+func (s *Service) originOfEmail(ctx context.Context, actor audit.Actor, key string, now time.Time) (Person, origin, error) {
 	o := s.arrival(ctx, actor)
 	p, seen, err := s.c.Store.PersonSeen(ctx, key, o.device, o.place.CountryCode)
 	if errors.Is(err, ErrPersonNotFound) {
 		err = nil
+	}
+	if p.gone(now) {
+		p, seen = Person{}, Seen{}
 	}
 	o.compare(seen, actor)
 	return p, o, err
@@ -184,6 +187,9 @@ func (s *Service) NotMe(ctx context.Context, actor audit.Actor, raw string, rest
 			}
 		}
 		p, err := tx.LockPerson(ctx, alert.User)
+		if err == nil && p.deleted() {
+			err = ErrPersonNotFound
+		}
 		if err != nil {
 			return err
 		}

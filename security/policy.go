@@ -34,7 +34,7 @@ const (
 // closing a door.
 var policy = audit.Policy{
 	PermSignIn:         {},
-	PermSignOut:        {SignedIn: true, Enrollment: true},
+	PermSignOut:        {SignedIn: true, Enrollment: true, Restoring: true},
 	PermReauthenticate: {SignedIn: true, Enrollment: true},
 	PermForgot:         {},
 	PermReset:          {},               // the link is the proof

@@ -40,7 +40,7 @@ func (s *Service) ForgotPassword(ctx context.Context, actor audit.Actor, email s
 	}
 	return s.c.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
 		p, err := tx.PersonByEmail(ctx, addr.Key)
-		if errors.Is(err, ErrPersonNotFound) {
+		if errors.Is(err, ErrPersonNotFound) || err == nil && p.gone(now) {
 			p = Person{Email: addr.Email}
 		} else if err != nil {
 			return err
@@ -146,6 +146,9 @@ func (s *Service) ResetPassword(ctx context.Context, actor audit.Actor, raw, pas
 			return err
 		}
 		p, err := tx.LockPerson(ctx, spent.User)
+		if err == nil && p.gone(now) {
+			err = ErrPersonNotFound
+		}
 		if err != nil {
 			return err
 		}

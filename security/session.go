@@ -33,12 +33,15 @@ func (s *Service) Authenticate(ctx context.Context, raw string) (Login, error) {
 	}
 	now := s.now()
 	if l.Session.Version != l.Person.Version || !now.Before(l.Session.ExpiresAt) ||
-		!now.Before(l.Session.LastUsedAt.Add(s.c.SessionIdle)) {
+		!now.Before(l.Session.LastUsedAt.Add(s.c.SessionIdle)) || l.Person.gone(now) {
 		return Login{}, audit.ErrUnauthenticated
 	}
 	l.SecondFactor = s.hasSecondFactor(l.Person)
 	if s.c.RequireSecondFactor && !l.Person.TwoFactor && !l.Session.Proofs.TwoFactors() {
 		l.Limited = audit.EnrollmentOnly
+	}
+	if l.Person.deleted() {
+		l.Limited = audit.RestoreOnly
 	}
 	return l, nil
 }

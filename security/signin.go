@@ -52,7 +52,7 @@ func (s *Service) SignIn(ctx context.Context, actor audit.Actor, in SignIn) (Out
 	if err != nil {
 		return Outcome{}, err
 	}
-	p, o, err := s.originOfEmail(ctx, actor, addr.Key)
+	p, o, err := s.originOfEmail(ctx, actor, addr.Key, now)
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -100,7 +100,7 @@ func (s *Service) SignIn(ctx context.Context, actor audit.Actor, in SignIn) (Out
 	}
 	// Half of a sign-in costs what a guess does: who knows the password must not
 	// begin as many as they like.
-	if out.Status == StatusSignedIn {
+	if out.Entered() {
 		budget.giveBack(ctx)
 	}
 	return out, nil

@@ -46,7 +46,18 @@ type Person struct {
 	// Sessions is how many sessions are stored, also ended ones that have not
 	// been removed yet. LockPerson alone counts them.
 	Sessions int
+
+	// RestorableUntil is set for somebody whose account is deleted and can be
+	// restored until then: they can sign in, to do that and nothing else.
+	RestorableUntil time.Time
 }
+
+// deleted reports whether somebody's account is deleted.
+func (p Person) deleted() bool { return !p.RestorableUntil.IsZero() }
+
+// gone reports whether somebody is nobody at now: the time in which the account
+// could be restored is over.
+func (p Person) gone(now time.Time) bool { return p.deleted() && !now.Before(p.RestorableUntil) }
 
 // Recipient returns the person as whom a mail goes to.
 func (p Person) Recipient() mail.Recipient {
@@ -100,14 +111,15 @@ type Reader interface {
 	FactorReader
 
 	// PersonByEmail finds who signs in with the canonical address key, else
-	// ErrPersonNotFound, also for deleted people.
+	// ErrPersonNotFound. Deleted people are found with RestorableUntil, and not at all
+	// once their removal has begun; so it is everywhere here.
 	PersonByEmail(ctx context.Context, key string) (Person, error)
 
-	// PersonByID returns ErrPersonNotFound for nobody and for deleted people.
+	// PersonByID returns ErrPersonNotFound for nobody.
 	PersonByID(ctx context.Context, user id.User) (Person, error)
 
 	// LoginByToken finds a session by the hash of its token, whatever its state;
-	// ErrSessionNotFound if there is none or the person is deleted. This is the
+	// ErrSessionNotFound if there is none or the person is being removed. This is the
 	// hot path: one indexed look-up.
 	LoginByToken(ctx context.Context, hash Hash) (Login, error)
 
@@ -203,6 +215,15 @@ type Tx interface {
 	// its Address, and made under the present Version of its User. Of concurrent
 	// callers one succeeds; all others get ErrLinkGone.
 	SpendReset(ctx context.Context, hash Hash, now time.Time) (Reset, error)
+
+	// VoidAlerts spends all links of a person that say that a sign-in was somebody
+	// else's.
+	VoidAlerts(ctx context.Context, user id.User, now time.Time) error
+
+	// RemovePerson removes all that this domain keeps of a person, and returns how
+	// much of what kind there was: sessions, factors, links, known devices, and the
+	// credential.
+	RemovePerson(ctx context.Context, user id.User) (map[string]int, error)
 
 	// BumpFailures counts a failure under key, which is a keyed hash, and
 	// returns how many there were in the window that ends now, this one

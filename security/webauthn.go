@@ -272,7 +272,7 @@ func (s *Service) holderOf(ctx context.Context, c Ceremony, handle []byte) (h ho
 		user = id.User(handle)
 	}
 	h.person, err = s.c.Store.PersonByID(ctx, user)
-	if errors.Is(err, ErrPersonNotFound) {
+	if errors.Is(err, ErrPersonNotFound) || err == nil && h.person.gone(s.now()) {
 		return h, ErrInvalidCredentials
 	}
 	if err != nil {

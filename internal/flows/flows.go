@@ -22,6 +22,9 @@ type Services struct {
 	Orgs     *orgs.Service
 	Audit    *audit.Service
 	Notify   *notify.Service
+
+	Purgers []Purger // of the host
+	Eraser  Eraser   // nil: nobody is taken out of the audit log
 }
 
 // CompleteSignUp is what finishing to sign up needs.

@@ -66,12 +66,13 @@ type completeSignUp struct {
 
 // signedIn is the answer to whatever signs in.
 type signedIn struct {
-	Status       string     `json:"status" enum:"signed_in,second_factor_required"`
+	Status       string     `json:"status" enum:"signed_in,second_factor_required,account_deleted"`
 	User         *person    `json:"user,omitempty" doc:"With signed_in"`
-	SessionToken string     `json:"session_token,omitempty" doc:"With signed_in and transport token, for Authorization: Bearer"`
+	SessionToken string     `json:"session_token,omitempty" doc:"With a session that has begun and transport token, for Authorization: Bearer"`
 	Methods      []string   `json:"methods,omitempty" doc:"With second_factor_required: totp, backup_code, passkey"`
 	ExpiresAt    *time.Time `json:"expires_at,omitempty" doc:"With second_factor_required"`
 	Challenge    string     `json:"challenge,omitempty" doc:"With second_factor_required, for clients without cookies"`
+	Restorable   *time.Time `json:"restorable_until,omitempty" doc:"With account_deleted"`
 	Joined       *joined    `json:"joined,omitempty" doc:"After signing up by an invitation: as accepting it answers"`
 }
 
@@ -145,7 +146,12 @@ func (a *API) outcome(c *call, o security.Outcome, transport string) *signedIn {
 		return out
 	}
 	p := o.Person
-	out := &signedIn{Status: string(o.Status), User: &person{p.ID.String(), p.Name, p.Email, p.Timezone, p.Locale}}
+	out := &signedIn{Status: string(o.Status)}
+	if o.Status == security.StatusDeleted {
+		out.Restorable = &o.RestorableUntil
+	} else {
+		out.User = &person{p.ID.String(), p.Name, p.Email, p.Timezone, p.Locale}
+	}
 	if transport == "token" {
 		out.SessionToken = o.SignedIn.Token.Reveal()
 	} else {

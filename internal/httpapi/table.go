@@ -45,7 +45,8 @@ var personTable = []route{
 		method: http.MethodPost, path: "/auth/sign-in", permission: security.PermSignIn, tag: tagSigning, status: 200,
 		summary: "Sign in by password", handler: takes((*API).signIn), problems: []string{"invalid_credentials", "rate_limited", "overloaded"},
 		about: "Sets the session cookie, or with \"transport\":\"token\" answers session_token for Authorization: Bearer. " +
-			"Where two-factor is on, the answer is second_factor_required with a challenge, which a browser gets as a cookie as well.",
+			"Where two-factor is on, the answer is second_factor_required with a challenge, which a browser gets as a cookie as well. " +
+			"Of a deleted account it is account_deleted, with a session that is good for restoring it alone.",
 	},
 	{
 		method: http.MethodPost, path: "/auth/second-factor", permission: security.PermSignIn, tag: tagSigning, status: 200,
@@ -84,6 +85,12 @@ var personTable = []route{
 	{
 		method: http.MethodPost, path: "/auth/sign-out", permission: security.PermSignOut, tag: tagSigning, status: 204,
 		summary: "End this session", handler: gives((*API).signOut),
+	},
+	{
+		method: http.MethodPost, path: "/auth/restore", permission: accounts.PermRestore, action: accounts.ActionRestored, tag: tagSigning, status: 204,
+		summary: "Restore the account", handler: gives((*API).restoreAccount), problems: []string{"not_deleted", "account_gone"},
+		about: "By the session that signing in to a deleted account begins, which is good for this and for signing out, and is an ordinary one afterwards. " +
+			"Memberships come back with their role where a seat is free.",
 	},
 	{
 		method: http.MethodPost, path: "/auth/password/forgot", permission: security.PermForgot, tag: tagSigning, status: 202,
@@ -201,6 +208,15 @@ var personTable = []route{
 		method: http.MethodDelete, path: "/account/passkeys/{id}", permission: security.PermPasskeyRemove, action: security.ActionPasskeyRemoved, tag: tagPerson, status: 204,
 		summary: "Remove a passkey", handler: gives((*API).removePasskey), problems: []string{"last_factor"},
 		about: "Ends every other session. Somebody without a password keeps the last one.",
+	},
+	{
+		method: http.MethodGet, path: "/account/deletion", permission: accounts.PermDeletionView, tag: tagPerson, status: 200,
+		summary: "What deleting the account would do, and what keeps it from being done", handler: gives((*API).deletion),
+	},
+	{
+		method: http.MethodPost, path: "/account/deletion", permission: accounts.PermDelete, action: accounts.ActionDeleted, tag: tagPerson, status: 202,
+		summary: "Delete the account", handler: takes((*API).deleteAccount), problems: []string{"sole_owner"},
+		about: "At once for everybody; by signing in, the person can restore it until purge_at.",
 	},
 	{
 		method: http.MethodGet, path: "/account/security-events", permission: security.PermHistory, tag: tagPerson, status: 200,

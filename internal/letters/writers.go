@@ -29,6 +29,8 @@ var writers = map[string]writer{
 	accounts.EmailChangedLetter{}.Kind():         as(emailChanged),
 	accounts.EmailRestoredLetter{}.Kind():        as(emailRestored),
 	accounts.ExportReadyLetter{}.Kind():          as(exportReady),
+	accounts.AccountDeletedLetter{}.Kind():       as(accountDeleted),
+	accounts.AccountRestoredLetter{}.Kind():      as(accountRestored),
 	security.ResetLetter{}.Kind():                as(reset),
 	security.PasswordChangedLetter{}.Kind():      as(passwordChanged),
 	security.NewDeviceLetter{}.Kind():            as(newDevice),

@@ -58,7 +58,7 @@ func (s *Site) enter(v *visit, next string) {
 	http.Redirect(v.w, v.r, next, http.StatusSeeOther)
 }
 
-var notices = map[string]bool{"signed_out": true, "signed_out_everywhere": true, "password_set": true, "expired": true, "code_expired": true, "code_tries": true}
+var notices = map[string]bool{"signed_out": true, "signed_out_everywhere": true, "password_set": true, "expired": true, "code_expired": true, "code_tries": true, "account_deleted": true}
 
 func (s *Site) signInPage(v *visit) error {
 	q := v.r.URL.Query()
@@ -267,7 +267,7 @@ func (s *Site) visitor(v *visit) (*accounts.User, error) {
 	if err != nil && !errors.Is(err, audit.ErrUnauthenticated) {
 		return nil, err
 	}
-	if !caller.Actor.SignedIn() {
+	if !caller.Actor.SignedIn() || caller.Actor.Limited == audit.RestoreOnly {
 		return nil, nil
 	}
 	me, err := s.c.Flows.Accounts.Me(v.r.Context(), caller.Actor)

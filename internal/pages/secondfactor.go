@@ -20,6 +20,10 @@ func (s *Site) arrive(v *visit, out security.Outcome, next string) {
 		return
 	}
 	s.c.Sessions.Enter(v.w, v.r, out.SignedIn)
+	if out.Status == security.StatusDeleted {
+		s.redirect(v, RestorePath, nil)
+		return
+	}
 	s.enter(v, next)
 }
 

@@ -16,7 +16,7 @@ func (s *Site) profilePage(v *visit) error {
 	saved := v.r.URL.Query().Get("saved")
 	return s.profile(v, http.StatusOK, func(p *Profile) {
 		switch saved {
-		case "picture", "about", "email", "deleted-orgs", "left", "export-open", "export-gone":
+		case "picture", "about", "email", "deleted-orgs", "left", "restored", "export-open", "export-gone":
 			p.Saved = saved
 		}
 	})
@@ -50,6 +50,9 @@ func (s *Site) profile(v *visit, status int, change func(*Profile)) error {
 	}
 	view.Orgs = ProfileOrgsCard{Offer: len(links) == 0, Waiting: len(waiting), Open: len(open), Deleted: deleted}
 	if view.Export, err = s.export(v); err != nil {
+		return err
+	}
+	if view.Delete, err = s.deleteCard(v, me.User); err != nil {
 		return err
 	}
 	change(&view)

@@ -96,6 +96,8 @@ func (s *Site) routes() {
 	s.post("/sign-out", s.signOut)
 	s.page("/reauthenticate", s.signedIn(s.proofPage))
 	s.post("/reauthenticate", s.signedIn(s.prove))
+	s.page(RestorePath, s.authenticated(s.restorePage))
+	s.post(RestorePath, s.authenticated(s.restore))
 	s.page("/settings", s.home)
 	s.page("/settings/profile", s.signedIn(s.profilePage))
 	s.page(securityPath, s.signedIn(s.securityPage))
@@ -112,6 +114,7 @@ func (s *Site) routes() {
 		mailsPath + "/save":                         {run: s.saveMails},
 		exportPath:                                  {run: s.startExport, waiting: "export"},
 		exportPath + "/download":                    {run: s.downloadExport, waiting: "export_download"},
+		"/settings/profile/delete":                  {run: s.deleteAccount, waiting: "account_delete"},
 		"/settings/security/password":               {run: s.changePassword, waiting: "first_password"},
 		"/settings/security/two-factor/start":       {run: s.startTwoFactor, waiting: "two_factor_on"},
 		"/settings/security/two-factor/confirm":     {run: s.confirmTwoFactor, waiting: "two_factor_on"},
@@ -211,8 +214,20 @@ func (s *Site) begin(v *visit, path string) error {
 	return nil
 }
 
-// signedIn lets only signed-in people through, and sends others to sign in.
+// signedIn lets only signed-in people through, and sends others to sign in, and who
+// has deleted the account to where it is restored.
 func (s *Site) signedIn(h handler) handler {
+	return s.authenticated(func(v *visit) error {
+		if restoring(v) {
+			return audit.ErrAccountDeleted
+		}
+		return h(v)
+	})
+}
+
+// authenticated is signedIn for what is open to a session that is good for restoring
+// the account alone.
+func (s *Site) authenticated(h handler) handler {
 	return func(v *visit) error {
 		var err error
 		if v.caller, err = s.c.Sessions.Authenticate(v.r); err != nil {
@@ -264,6 +279,10 @@ func (s *Site) fail(v *visit, err error) {
 	}
 	if p.Status == http.StatusUnauthorized {
 		s.toSignIn(v)
+		return
+	}
+	if errors.Is(err, audit.ErrAccountDeleted) {
+		s.redirect(v, RestorePath, nil)
 		return
 	}
 	if errors.Is(err, audit.ErrEnrollmentRequired) {

@@ -156,6 +156,18 @@ func (v NotMe) spec() spec {
 	return spec{file: "not-me", shell: "door", token: true, forms: []scope{{"not-me", v.Form, nil}}}
 }
 
+// Restore offers somebody whose account is deleted to restore it. It posts nothing
+// to /restore.
+type Restore struct {
+	Form
+	Email string
+	Until time.Time
+}
+
+func (v Restore) spec() spec {
+	return spec{file: "restore", shell: "door", forms: []scope{{"restore", v.Form, nil}}}
+}
+
 // Outcome says what a link or a button has done.
 type Outcome struct {
 	Kind  string // "signed_out", "email_confirmed", "email_canceled", "email_restored" or "not_me"

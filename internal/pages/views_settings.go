@@ -8,7 +8,7 @@ import (
 // Profile is /settings/profile.
 type Profile struct {
 	// Saved is the card that was saved: "picture", "about", "email", "deleted-orgs",
-	// "left" or "". "export-open" says that the export can be downloaded now,
+	// "left", "restored" or "". "export-open" says that the export can be downloaded now,
 	// "export-gone" that it cannot any more.
 	Saved   string
 	Picture PictureCard
@@ -16,6 +16,7 @@ type Profile struct {
 	Email   EmailCard
 	Orgs    ProfileOrgsCard
 	Export  ExportCard
+	Delete  AccountDeleteCard
 }
 
 // ExportCard posts nothing to /settings/profile/export, and export, which is ID, to
@@ -82,8 +83,21 @@ func (v Profile) spec() spec {
 		{"email", v.Email.Form, []string{"email"}},
 		{"deleted-orgs", v.Orgs.Form, nil},
 		{"export", v.Export.Form, nil},
+		{"account-delete", v.Delete.Form, []string{"confirm"}},
 	}}
 }
+
+// AccountDeleteCard posts confirm to /settings/profile/delete.
+type AccountDeleteCard struct {
+	Form
+	Email   string // to be typed
+	Typed   string
+	PurgeAt time.Time
+	Owned   []OwnedOrg // to be handed over or deleted first
+}
+
+// OwnedOrg is an organization that keeps its Owner from deleting the account.
+type OwnedOrg struct{ Slug, Name string }
 
 // Custom is a page of the host inside the settings. The host answers for
 // Content, which is not escaped.

@@ -66,6 +66,14 @@ func (s Shelf) Get(ctx context.Context, key string, size int) (contentType strin
 	return s.Blobs.Blob(ctx, s.prefix(key)+strconv.Itoa(size))
 }
 
+// Remove removes a picture in all its sizes. One that is not there is no error.
+func (s Shelf) Remove(ctx context.Context, key string) error {
+	if err := s.Blobs.DeleteBlobs(ctx, s.prefix(key)); err != nil {
+		return fmt.Errorf("upload: remove picture: %w", err)
+	}
+	return nil
+}
+
 // Collect removes the pictures whose keys due returns, and calls done for each
 // that is gone, until due returns none. It may run on any number of nodes at once
 // and be killed at any point.
@@ -77,8 +85,8 @@ func (s Shelf) Collect(ctx context.Context, due func(ctx context.Context, limit 
 		}
 		for _, key := range keys {
 			// Blobs first: if this stops in between, the key is still listed.
-			if err := s.Blobs.DeleteBlobs(ctx, s.prefix(key)); err != nil {
-				return fmt.Errorf("upload: remove picture: %w", err)
+			if err := s.Remove(ctx, key); err != nil {
+				return err
 			}
 			if err := done(ctx, key); err != nil {
 				return err

@@ -26,7 +26,7 @@ func (tx securityTx) InsertAlert(ctx context.Context, a security.Alert) error {
 	if err != nil {
 		return err
 	}
-	if _, ok := st.users[a.User]; !ok {
+	if !st.enters(a.User) {
 		return security.ErrPersonNotFound
 	}
 	if _, ok := st.alerts[a.Hash]; ok {

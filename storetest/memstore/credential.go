@@ -22,6 +22,7 @@ func (st *state) person(u accounts.User) security.Person {
 		ID: u.ID, Name: u.Name, Email: u.Email, Timezone: u.Timezone, Locale: u.Locale,
 		PasswordHash: c.hash, PasswordChangedAt: c.changedAt,
 		TwoFactor: st.twoFactor(u.ID), Passkeys: len(st.passkeysOf(u.ID)), Version: c.version,
+		RestorableUntil: st.deleted[u.ID].PurgeAt,
 	}
 }
 
@@ -53,6 +54,11 @@ func (r securityReader) findPerson(ctx context.Context, match func(accounts.User
 	for _, u := range st.users {
 		if match(u) {
 			return st.person(u), nil
+		}
+	}
+	for _, u := range st.deleted {
+		if match(u.User) && !u.PurgeAt.IsZero() {
+			return st.person(u.User), nil
 		}
 	}
 	return security.Person{}, security.ErrPersonNotFound

@@ -19,7 +19,7 @@ func (tx securityTx) PutEmailCode(ctx context.Context, c security.EmailCode) err
 	if err != nil {
 		return err
 	}
-	if _, ok := st.users[c.User]; !ok {
+	if !st.enters(c.User) {
 		return security.ErrPersonNotFound
 	}
 	st.emailCodes[c.User] = emailCode{EmailCode: c}

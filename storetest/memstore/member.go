@@ -46,10 +46,11 @@ func (r orgsReader) Member(ctx context.Context, org id.Org, user id.User) (orgs.
 		return orgs.MemberView{}, err
 	}
 	m, ok := st.members[memberKey{org, user}]
-	if !ok {
+	u, living := st.users[user]
+	if !ok || !living {
 		return orgs.MemberView{}, orgs.ErrNotMember
 	}
-	return orgs.MemberView{Membership: st.withRole(m), Person: st.personOf(st.users[user])}, nil
+	return orgs.MemberView{Membership: st.withRole(m), Person: st.personOf(u)}, nil
 }
 
 // found is a member with the position in a list.
@@ -223,7 +224,7 @@ func (tx orgsTx) SetRole(ctx context.Context, org id.Org, user id.User, role org
 // SetSuspended implements [orgs.Tx].
 func (tx orgsTx) SetSuspended(ctx context.Context, org id.Org, user id.User, suspended bool) error {
 	return tx.changeMember(ctx, org, user, func(st *state, m orgs.Membership) {
-		m.Suspended = suspended
+		m.Suspended, m.AccountDeleted = suspended, false
 		st.members[memberKey{org, user}] = m
 	})
 }

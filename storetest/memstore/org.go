@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/aegisrunner/account-settings/accounts"
 	"github.com/aegisrunner/account-settings/id"
 	"github.com/aegisrunner/account-settings/internal/text"
 	"github.com/aegisrunner/account-settings/orgs"
@@ -173,6 +174,9 @@ func (tx orgsTx) RestoreOrg(ctx context.Context, org id.Org, now time.Time) erro
 	}
 	if o.DeletedAt.IsZero() {
 		return orgs.ErrNotDeleted
+	}
+	if tx.tx.state.purging(accounts.Subject(org)) {
+		return orgs.ErrOrgNotFound
 	}
 	if m, ok := tx.tx.state.members[memberKey{org, o.Owner}]; !ok || m.Suspended {
 		return orgs.ErrNotMember

@@ -37,7 +37,7 @@ func (tx securityTx) InsertPending(ctx context.Context, p security.PendingSignIn
 	if err != nil {
 		return err
 	}
-	if _, ok := st.users[p.User]; !ok {
+	if !st.enters(p.User) {
 		return security.ErrPersonNotFound
 	}
 	if _, ok := st.pending[p.Hash]; ok {

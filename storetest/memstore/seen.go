@@ -46,7 +46,7 @@ func (tx securityTx) NoteSeen(ctx context.Context, user id.User, device security
 	if err != nil {
 		return err
 	}
-	if _, ok := st.users[user]; !ok {
+	if !st.enters(user) {
 		return security.ErrPersonNotFound
 	}
 	st.seen[place{user, device, country}] = now

@@ -24,7 +24,14 @@ func (r securityReader) LoginByToken(ctx context.Context, hash security.Hash) (s
 	}
 	for _, s := range st.sessions {
 		if s.token == hash {
-			p := st.person(st.users[s.User])
+			if !st.enters(s.User) {
+				break
+			}
+			u, living := st.users[s.User]
+			if !living {
+				u = st.deleted[s.User].User
+			}
+			p := st.person(u)
 			l := security.Login{Session: s.Session, Person: p, HasPassword: p.PasswordHash != ""}
 			l.Person.PasswordHash = ""
 			return l, nil
@@ -71,7 +78,7 @@ func (tx securityTx) InsertSession(ctx context.Context, s security.Session, hash
 	if err != nil {
 		return err
 	}
-	if _, ok := st.users[s.User]; !ok {
+	if !st.enters(s.User) {
 		return security.ErrPersonNotFound
 	}
 	st.sessions[s.ID] = session{s, hash}

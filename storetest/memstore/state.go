@@ -19,6 +19,8 @@ import (
 // first clone.
 type state struct {
 	users     map[id.User]accounts.User
+	deleted   map[id.User]accounts.DeletedUser // nobody among users
+	purges    map[id.Receipt]accounts.Purge
 	addresses map[string]address
 	signUps   map[accounts.Hash]accounts.SignUp // unspent
 	changes   map[id.EmailChange]change
@@ -65,7 +67,7 @@ type state struct {
 
 func (st *state) clone() *state {
 	return &state{
-		users: cloneMap(st.users), addresses: cloneMap(st.addresses), signUps: cloneMap(st.signUps),
+		users: cloneMap(st.users), deleted: cloneMap(st.deleted), purges: cloneMap(st.purges), addresses: cloneMap(st.addresses), signUps: cloneMap(st.signUps),
 		changes: cloneMap(st.changes), discards: cloneMap(st.discards), exports: cloneMap(st.exports), blobs: cloneMap(st.blobs),
 		credentials: cloneMap(st.credentials), sessions: cloneMap(st.sessions),
 		resets: cloneMap(st.resets), failures: cloneMap(st.failures),
