@@ -77,6 +77,9 @@ func (s *Service) Delete(ctx context.Context, actor audit.Actor, confirm string,
 		if _, err := tx.CancelEmailChange(ctx, u.ID, now); err != nil && !errors.Is(err, ErrNoEmailChange) {
 			return err
 		}
+		if err := s.EndExports(ctx, u.ID); err != nil {
+			return err
+		}
 		letter := AccountDeletedLetter{At: now, PurgeAt: purgeAt, Device: deviceOf(actor)}
 		if err := s.post(ctx, tx, u.recipient(), letter, now); err != nil {
 			return err
@@ -174,6 +177,9 @@ func (s *Service) Receipts(ctx context.Context, after id.Receipt, limit int) ([]
 func (s *Service) RemoveFiles(ctx context.Context, user id.User) (Removed, error) {
 	u, err := s.c.Store.DeletedUser(ctx, user)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.RemoveExports(ctx, user); err != nil {
 		return nil, err
 	}
 	if !u.AvatarUploaded {

@@ -44,7 +44,7 @@ func theirs(user id.User, addresses []string) (condition string, args []any) {
 	if len(addresses) == 0 {
 		return `accepted_by = ?0`, []any{user}
 	}
-	return `accepted_by = ?0 OR email_key IN (?1)`, []any{user, bun.List(folded(addresses))}
+	return `accepted_by = ?0 OR (state = 'pending' AND email_key IN (?1)) OR (state <> 'pending' AND email_key IN (?1))`, []any{user, bun.List(folded(addresses))}
 }
 
 // InvitationsOf implements orgs.LeavingReader.

@@ -224,7 +224,8 @@ func (tx orgsTx) SetRole(ctx context.Context, org id.Org, user id.User, role org
 // SetSuspended implements [orgs.Tx].
 func (tx orgsTx) SetSuspended(ctx context.Context, org id.Org, user id.User, suspended bool) error {
 	return tx.changeMember(ctx, org, user, func(st *state, m orgs.Membership) {
-		m.Suspended, m.AccountDeleted = suspended, false
+		m.Suspended = suspended
+		m.AccountDeleted = false
 		st.members[memberKey{org, user}] = m
 	})
 }

@@ -66,7 +66,7 @@ func (tx accountsTx) InsertUser(ctx context.Context, u accounts.User) error {
 	if a, ok := st.addresses[u.EmailKey]; ok && !a.free(id.User{}, u.CreatedAt) {
 		return accounts.ErrEmailTaken
 	}
-	if st.enters(u.ID) || st.externalIDTaken(u) {
+	if _, ok := st.users[u.ID]; ok || st.externalIDTaken(u) {
 		return errDuplicate
 	}
 	st.users[u.ID] = u
@@ -81,7 +81,7 @@ func (st *state) externalIDTaken(u accounts.User) bool {
 		}
 	}
 	for _, other := range st.deleted {
-		if u.ExternalID != "" && other.ExternalID == u.ExternalID {
+		if other.ExternalID != "" && other.ExternalID == u.ExternalID {
 			return true
 		}
 	}

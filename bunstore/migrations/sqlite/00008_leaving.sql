@@ -39,7 +39,7 @@ CREATE TABLE settings_purges (
 
 -- Mail is kept for a while after it was sent; what went to a person is found by this.
 CREATE INDEX settings_outbox_address ON settings_outbox (lower(to_address));
-CREATE INDEX settings_invitations_address ON settings_invitations (email_key);
+CREATE INDEX settings_invitations_address ON settings_invitations (email_key) WHERE state <> 'pending';
 CREATE INDEX settings_invitations_accepted ON settings_invitations (accepted_by) WHERE accepted_by IS NOT NULL;
 CREATE INDEX settings_invitations_inviter ON settings_invitations (invited_by);
 CREATE INDEX settings_resets_user ON settings_resets (user_id) WHERE user_id IS NOT NULL;
