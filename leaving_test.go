@@ -203,7 +203,7 @@ func TestSupportRestoresAndHandsOver(t *testing.T) {
 		team := grace.founds()
 		ada.joins(team, orgs.Member)
 		ada.leaves()
-		staff := audit.Actor{Kind: audit.KindSupport, Name: "Desk"}
+		staff := support
 		require.NoError(t, w.app.RestoreAccount(ctx, staff, ada.id))
 		require.ErrorIs(t, w.app.RestoreAccount(ctx, staff, ada.id), accounts.ErrNotDeleted)
 		ada.signIn()
@@ -256,3 +256,6 @@ func TestRestoreOnlyOverHTTP(t *testing.T) {
 	require.Equal(t, http.StatusOK, c.API("GET", "/account", nil).Status)
 	require.Equal(t, http.StatusConflict, c.API("POST", "/auth/restore", nil).Status)
 }
+
+// support is the host's staff.
+var support = audit.Actor{Kind: audit.KindSupport, Name: "Desk"}

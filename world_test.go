@@ -56,7 +56,7 @@ func newWorld(t *testing.T, db *bunstore.DB) *world {
 	w.app = settingstest.Start(t, settings.Config{
 		Store: w.ledger, Keys: keys, Limiter: wide{}, Domains: w.dns, Projects: oneProject{}, ExportSources: []accounts.ExportSource{stubborn{w}}, Log: slog.New(slog.NewTextHandler(w.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
-	w.flows = &flows.Services{Store: w.ledger, Accounts: w.app.Accounts, Security: w.app.Security, Orgs: w.app.Orgs}
+	w.flows = &flows.Services{Store: w.ledger, Accounts: w.app.Accounts, Security: w.app.Security, Orgs: w.app.Orgs, Audit: w.app.Audit}
 	w.hash, err = w.app.Security.HashNewPassword(t.Context(), "password", settingstest.Password)
 	require.NoError(t, err)
 	w.secrets = append(w.secrets, settingstest.Password)

@@ -24,7 +24,6 @@ type Services struct {
 	Notify   *notify.Service
 
 	Purgers []Purger // of the host
-	Eraser  Eraser   // nil: nobody is taken out of the audit log
 }
 
 // CompleteSignUp is what finishing to sign up needs.

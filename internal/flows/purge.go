@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/aegisrunner/account-settings/accounts"
+	"github.com/aegisrunner/account-settings/audit"
 	"github.com/aegisrunner/account-settings/id"
 	"github.com/aegisrunner/account-settings/orgs"
 )
@@ -257,24 +258,8 @@ func (f *Services) purgeOwned(ctx context.Context, user id.User) error {
 	return nil
 }
 
-// Eraser takes the name of a person, and what is personal of them, out of the
-// audit log. It may be called again.
-type Eraser interface {
-	ErasePerson(ctx context.Context, p Erased) error
-}
-
-// Erased is a person by all that they can be found by.
-type Erased struct {
-	User      id.User
-	Addresses []string
-	Targets   []string // identifiers of what is named after them
-}
-
 // erase takes a person out of the audit log.
 func (f *Services) erase(ctx context.Context, user id.User) error {
-	if f.Eraser == nil {
-		return nil
-	}
 	addresses, err := f.Store.Accounts().AddressesOf(ctx, user)
 	if err != nil {
 		return err
@@ -283,11 +268,11 @@ func (f *Services) erase(ctx context.Context, user id.User) error {
 	if err != nil {
 		return err
 	}
-	e := Erased{User: user, Addresses: addresses}
+	p := audit.Person{ID: user, Addresses: addresses}
 	for _, i := range invitations {
-		e.Targets = append(e.Targets, i.String())
+		p.Targets = append(p.Targets, i.String())
 	}
-	return f.Eraser.ErasePerson(ctx, e)
+	return f.Audit.ErasePerson(ctx, p)
 }
 
 // removeUser removes a person from every domain.
