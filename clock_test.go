@@ -16,7 +16,7 @@ import (
 )
 
 // removing names the jobs that remove rows for their age.
-var removing = []string{"mail.purge", "security.purge", "orgs.purge", "audit.prune", "accounts.purge_links", "accounts.collect_blobs", "accounts.collect_exports", "orgs.collect_logos"}
+var removing = []string{"mail.purge", "security.purge", "orgs.purge", "audit.prune", "accounts.purge_links", "accounts.collect_blobs", "accounts.collect_exports", "orgs.collect_logos", "orgs.purge_deleted", "accounts.purge", "notify.purge"}
 
 func runJobs(t *testing.T, app *settingstest.App) map[string]error {
 	t.Helper()

@@ -33,7 +33,7 @@ type deed struct {
 	beside []string
 }
 
-var deeds = slices.Concat(accountDeeds, exportDeeds, signInDeeds, factorDeeds, recoveryDeeds, orgDeeds, memberDeeds, importDeeds, logDeeds, notifyDeeds, flowDeeds)
+var deeds = slices.Concat(accountDeeds, exportDeeds, signInDeeds, factorDeeds, recoveryDeeds, orgDeeds, memberDeeds, importDeeds, leavingDeeds, logDeeds, notifyDeeds, flowDeeds)
 
 // AUD-01, AUD-02: whatever writes leaves its entries, in the same transaction: who,
 // what to whom, before and after, from where. If the entry cannot be stored, or the

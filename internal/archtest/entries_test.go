@@ -33,8 +33,6 @@ var silent = map[string]string{
 	"orgs: (*Service).MayPurge":              "changes nothing: it locks",
 	"internal/flows: (*Services).purgeOrgAt": "a job: locks an organization that is removed for good",
 	"internal/flows: (*Services).purgeUser":  "a job: locks somebody who is removed for good",
-	"internal/flows: (*Services).claim":      "a job: a removal is begun, or gone on with",
-	"internal/flows: (*Services).goOn":       "a job: the end of a removal, which leaves a receipt",
 	"internal/flows: (*Services).advance":    "a job: how far a removal has come",
 	"orgs: (*Service).Hold":                  "changes nothing: it locks",
 	"security: (*Service).Purge":             "a job: sessions, links and codes that have ended",
