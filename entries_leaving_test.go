@@ -33,6 +33,13 @@ var leavingDeeds = []deed{
 		a := h.actor()
 		return func() error { return w.app.Accounts.MayDelete(w.t.Context(), a, h.email) }, nothingLeft
 	}},
+	{method: inAccounts + "RemoveFiles", silent: "a job, of somebody who is deleted", prepare: func(w *world) (func() error, func() []audit.Entry) {
+		h, _ := w.somebodyGone()
+		return func() error {
+			_, err := w.app.Accounts.RemoveFiles(w.t.Context(), h.id)
+			return err
+		}, nothingLeft
+	}},
 	{method: inAccounts + "MayRestore", silent: "it asks, and they may", prepare: func(w *world) (func() error, func() []audit.Entry) {
 		h, _ := w.somebodyGone()
 		a := h.returning()
