@@ -80,7 +80,7 @@ func auditTables(t *testing.T, db *bunstore.DB) string {
 			}
 		}
 		require.NoError(t, rows.Err())
-		require.NoError(t, rows.Close())
+		require.NoError(t, rows.Close()) //nolint:sqlclosecheck // one of many
 	}
 	return strings.ToLower(out.String())
 }
@@ -209,7 +209,7 @@ func TestHistoryRetention(t *testing.T) {
 		require.Zero(t, count(nobodys))
 		require.Equal(t, ofMember, of("member"))
 
-		alone = app.SignIn("grace@example.com")
+		app.SignIn("grace@example.com")
 		require.Positive(t, of("alone"))
 		app.Clock.Advance(150 * 24 * time.Hour)
 		app.RunJob("audit.prune")

@@ -48,7 +48,7 @@ func (w *world) traces(texts ...string) []string {
 			}
 		}
 		require.NoError(w.t, rows.Err())
-		require.NoError(w.t, rows.Close())
+		require.NoError(w.t, rows.Close()) //nolint:sqlclosecheck // one of many
 	}
 	return found
 }

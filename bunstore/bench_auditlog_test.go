@@ -85,6 +85,7 @@ func filled(b *testing.B, n, share int) (*bunstore.DB, *sql.DB) {
 	}
 	rows, err := host.QueryContext(b.Context(), `SELECT indexname, indexdef FROM pg_indexes WHERE tablename = 'settings_audit_entries' AND indexname <> 'settings_audit_entries_pkey'`)
 	require.NoError(b, err)
+	defer func() { _ = rows.Close() }()
 	var drop, create []string
 	for rows.Next() {
 		var name, definition string
@@ -92,7 +93,6 @@ func filled(b *testing.B, n, share int) (*bunstore.DB, *sql.DB) {
 		drop, create = append(drop, `DROP INDEX `+name), append(create, definition)
 	}
 	require.NoError(b, rows.Err())
-	require.NoError(b, rows.Close())
 	run(`SET maintenance_work_mem = '1GB'`)
 	run(`SELECT setseed(0.5)`)
 	run(`ALTER TABLE settings_audit_entries DISABLE TRIGGER USER`)

@@ -315,7 +315,7 @@ func TestPreparedByTheHostInATransaction(t *testing.T) {
 	require.NoError(t, err)
 	_, err = stmt.ExecContext(t.Context(), "Grace Hopper", u.ID)
 	require.NoError(t, err)
-	require.NoError(t, stmt.Close())
+	require.NoError(t, stmt.Close()) //nolint:sqlclosecheck // before the transaction ends
 	require.NoError(t, tx.Rollback())
 	require.Equal(t, "Ada Lovelace", nameOf(t, db, u))
 }

@@ -189,7 +189,7 @@ func TestWhatFailsAlongWithBegin(t *testing.T) {
 		_, _ = tx.ExecContext(t.Context(), `INSERT INTO host VALUES (7)`, postgres.Hold) // refused now or later
 		_, err = keptRows(t.Context(), tx, `SELECT n FROM host`)
 		require.Error(t, err, name)
-		_, err = tx.PrepareContext(t.Context(), `SELECT n FROM host`)
+		_, err = tx.PrepareContext(t.Context(), `SELECT n FROM host`) //nolint:sqlclosecheck // there is none
 		require.Error(t, err, name)
 		require.Error(t, tx.Commit(), name)
 
