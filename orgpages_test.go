@@ -233,7 +233,7 @@ func TestTeamPagesByRoleAndPlan(t *testing.T) {
 	}
 	r := ada.Form(team+"/invite", url.Values{"emails": {"a@example.com b@example.com c@example.com d@example.com"}, "role": {"member"}})
 	require.Equal(t, 200, r.Status)
-	require.Contains(t, string(r.Body), "Every seat of your plan is taken.")
+	require.Contains(t, string(r.Body), "No seat of your plan is left.")
 	require.Contains(t, string(r.Body), ">d@example.com</textarea>", "what is left can be sent again")
 	r = ada.Form(team+"/invite", url.Values{"emails": {"d@example.com"}, "role": {"admin"}})
 	require.Equal(t, 402, r.Status)

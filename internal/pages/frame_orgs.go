@@ -122,3 +122,15 @@ func (f field) Projects(projects []ProjectOption, selected string) field {
 	}
 	return f.Choices(all...)
 }
+
+// Proven is somebody in a picture of what a plan gives.
+type Proven struct {
+	Name      string
+	TwoFactor bool
+}
+
+// PolicyPicture is what a demand for two factors looks like, for those whose plan
+// lacks it.
+func (f *frame) PolicyPicture() []Proven {
+	return []Proven{{"Ada Lovelace", true}, {"Grace Hopper", true}, {"Charles Babbage", false}}
+}
