@@ -78,11 +78,11 @@ func (o outageSecurity) LoginByToken(ctx context.Context, h security.Hash) (secu
 	return o.Store.LoginByToken(ctx, h)
 }
 
-func (o outageSecurity) PersonByEmail(ctx context.Context, key string) (security.Person, error) {
+func (o outageSecurity) PersonSeen(ctx context.Context, key string, device security.Hash, country string) (security.Person, security.Seen, error) {
 	if *o.down {
-		return security.Person{}, errLost
+		return security.Person{}, security.Seen{}, errLost
 	}
-	return o.Store.PersonByEmail(ctx, key)
+	return o.Store.PersonSeen(ctx, key, device, country)
 }
 
 // AUTH-14, HTTP-11: an outage is neither "signed out" nor "wrong password", and
