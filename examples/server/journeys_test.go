@@ -33,7 +33,7 @@ func editProfile(t *testing.T, b *browser.Browser) {
 	v.Until(`document.querySelector("#about-timezone").value === "Asia/Kolkata"`)
 	v.Until(`location.search === ""`) // so that a reload does not say it again
 	v.Open("/settings/profile")
-	v.Until(`!document.querySelector("[role=status]")`)
+	v.Until(`!document.querySelector("#about [role=status]")`)
 
 	v.Type("#about-name", "")
 	v.Submit("#about-name")
