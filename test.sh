@@ -286,7 +286,7 @@ run_tests() {
 		return 1
 	fi
 	"$runner" --format=pkgname --format-hide-empty-pkg -- \
-		${race[@]+"${race[@]}"} -shuffle=on "$@" </dev/null 2>&1 | report_before_summary
+		${race[@]+"${race[@]}"} -shuffle=on -timeout=18m "$@" </dev/null 2>&1 | report_before_summary
 }
 
 flags=() packages=()

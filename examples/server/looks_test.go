@@ -32,10 +32,15 @@ func everyPage(t *testing.T, b *browser.Browser) {
 	}
 }
 
-// inspect looks at the page that is shown.
+// inspect looks at the page that is shown: once, as package pages looks at samples
+// of all of them in every way; in every way if pictures are asked for.
 func (v visitor) inspect(name string) {
 	v.t.Helper()
-	v.Inspect(name, os.Getenv(picturesVariable))
+	if folder := os.Getenv(picturesVariable); folder != "" {
+		v.Inspect(name, folder)
+		return
+	}
+	v.Glance(name)
 }
 
 // inspectAt goes to a page and looks at it.
