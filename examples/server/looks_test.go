@@ -41,6 +41,7 @@ func (v visitor) inspect(name string) {
 		return
 	}
 	v.Glance(name)
+	v.Look(browser.Desktop, browser.Light)
 }
 
 // inspectAt goes to a page and looks at it.
